@@ -1,0 +1,56 @@
+"""The command line: one file per verb, imported only when that verb is called.
+
+A verb parses options, calls the library and prints a report. Errors become one line and an exit code here,
+in `main`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from pcbin.errors import INTERRUPTED, PcbinError
+
+VERBS = {
+    # verb: module under pcbin.cli that defines `command`
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"pcbin.cli.{VERBS[name]}").command
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pcbin")
+def pcbin() -> None:
+    """Point clouds as 16-byte binary codes."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code of what happened."""
+    try:
+        pcbin.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except PcbinError as error:
+        click.echo(f"pcbin: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("pcbin: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader of our output has gone
+        sys.exit(0)
+    sys.exit(0)
