@@ -1,0 +1,123 @@
+"""What a cloud is: an (N, 3) array of finite points, its frame, and its resampling to the size a model takes.
+Knows neither files nor models."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pcbin.errors import CloudError, UsageError
+
+POINTS = 2048
+LARGEST = 1e300  # a coordinate beyond this counts as infinite: its square or its sum with another may overflow
+THINNING = 16  # farthest-point resampling looks at no more than this many points per point it returns
+
+Method = Literal["random", "farthest"]
+Points = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a cloud lies: the centre of its bounding box (3,) float64 and the largest distance from it."""
+
+    centre: Points
+    radius: float
+
+    @classmethod
+    def of(cls, points: NDArray[Any]) -> Frame:
+        """The frame of finite points (N, 3), N > 0. Identical points have radius 0."""
+        low, high = (np.asarray(edge, np.float64) for edge in (points.min(axis=0), points.max(axis=0)))
+        centre = low / 2 + high / 2
+        half = float((high / 2 - low / 2).max())
+        if half == 0:
+            return cls(low, 0.0)
+        scaled = (points - centre) / half  # squares of the raw offsets may leave the range of float64
+        return cls(centre, half * float(np.sqrt(np.einsum("ij,ij->i", scaled, scaled).max())))
+
+    def to_unit(self, points: NDArray[Any]) -> NDArray[np.float32]:
+        """World points (N, 3) to the unit sphere, float32; zeros where the radius is 0."""
+        if self.radius == 0:
+            return np.zeros(points.shape, np.float32)
+        unit: NDArray[np.float32] = ((points - self.centre) / self.radius).astype(np.float32)
+        return unit
+
+    def to_world(self, unit: NDArray[np.floating]) -> Points:
+        """Points (N, 3) of the unit sphere back to their place and size, float64."""
+        return unit.astype(np.float64) * self.radius + self.centre
+
+
+def clean(points: ArrayLike, path: str | os.PathLike[str] | None = None) -> tuple[Points, int]:
+    """The finite points as (M, 3) float64, and how many with NaN or infinity were dropped.
+
+    Takes (N, 3) of any real dtype. Raises CloudError, naming `path`, where that leaves no cloud.
+    """
+    array = np.asarray(points)
+    if array.dtype.kind not in "fiu":
+        raise CloudError(f"holds {array.dtype} values, not numbers", path=path, remedy="give real coordinates")
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise CloudError(f"has shape {array.shape}", path=path, remedy="a cloud is (N, 3)")
+    if not len(array):
+        raise CloudError("holds no points", path=path, remedy="leave it out")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cloud = array.astype(np.float64)
+        finite = (np.abs(cloud) <= LARGEST).all(axis=1)
+    kept = int(np.count_nonzero(finite))
+    if not kept:
+        raise CloudError("holds no finite point", path=path, remedy="leave it out")
+    return (cloud if kept == len(cloud) else cloud[finite]), len(cloud) - kept
+
+
+def resample(points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Method = "random") -> NDArray[T]:
+    """Points (N, 3) to (n, 3): a choice of them where there are more, all of them repeated where there are fewer.
+
+    "random" draws without replacement. "farthest" takes each time the point farthest from those taken (Gonzalez,
+    1985; Eldar et al., 1997); above 16 n points it works on a random 16 n of them, so its time is bounded.
+    Repetition is even: no point appears two times more often than another. Equal input and seed, equal output.
+    """
+    if method not in ("random", "farthest"):
+        raise UsageError(f"no resampling method {method!r}", remedy="random or farthest")
+    count = len(points)
+    if not count:
+        raise CloudError("holds no points")
+    rng = np.random.default_rng(seed)
+    if count > n:
+        if method == "random":
+            return points[rng.choice(count, n, replace=False, shuffle=False)]
+        if count > THINNING * n:
+            points = points[rng.choice(count, THINNING * n, replace=False, shuffle=False)]
+        return points[_farthest(points, n, int(rng.integers(len(points))))]
+    if count == n:
+        return points.copy()
+    extra = rng.choice(count, n % count, replace=False)
+    return points[np.concatenate([np.tile(np.arange(count), n // count), extra])]
+
+
+def _farthest(points: NDArray[T], n: int, first: int) -> NDArray[np.intp]:
+    """Indices (n,) of farthest-point sampling, starting at `first`."""
+    unit = np.ascontiguousarray(Frame.of(points).to_unit(points).T)
+    chosen = np.empty(n, np.intp)
+    nearest = np.full(unit.shape[1], np.inf, np.float32)
+    offset = np.empty_like(unit)
+    for step in range(n):
+        chosen[step] = first
+        np.subtract(unit, unit[:, first, None], out=offset)
+        np.multiply(offset, offset, out=offset)
+        offset[0] += offset[1]
+        offset[0] += offset[2]
+        np.minimum(nearest, offset[0], out=nearest)
+        nearest[first] = -1  # taken: never again, even among identical points
+        first = int(nearest.argmax())
+    return chosen
+
+
+def normalise(
+    points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Method = "random"
+) -> tuple[NDArray[np.float32], Frame]:
+    """Finite points (N, 3), as `clean` returns them, to (n, 3) float32 in the unit sphere, and the frame of all N."""
+    frame = Frame.of(points)
+    return frame.to_unit(resample(points, n, seed=seed, method=method)), frame
