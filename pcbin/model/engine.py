@@ -1,0 +1,134 @@
+"""A model's networks in NumPy, float32: features, blocks, heads. Does not know what the numbers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin.model.config import Config, Encoder
+
+Array = NDArray[np.float32]
+EPSILON = 1e-5  # of LayerNorm, as in training
+_ROWS = 128  # basis points whose distances to a cloud stay in the cache together
+
+
+class Network(Protocol):
+    """One half of a model. The encoder takes (B, points, 3), the decoder (B, latent size)."""
+
+    def __call__(self, inputs: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """x -> activation(LayerNorm(x W' + b)); `residual` adds x."""
+
+    weight: Array
+    bias: Array
+    scale: Array
+    shift: Array
+    residual: bool
+
+    def __call__(self, x: Array, *, relu: bool = False) -> Array:
+        y: Array = x @ self.weight.T + self.bias
+        y -= y.mean(axis=-1, keepdims=True)
+        y /= np.sqrt(np.square(y).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+        y = y * self.scale + self.shift
+        if relu:
+            return np.maximum(y, 0, out=y)
+        with np.errstate(over="ignore"):
+            y /= 1 + np.exp(-y)  # SiLU
+        return y + x if self.residual else y
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """Blocks, then a linear head."""
+
+    blocks: tuple[Block, ...]
+    weight: Array
+    bias: Array
+
+    def __call__(self, inputs: Array) -> Array:
+        for block in self.blocks:
+            inputs = block(inputs)
+        outputs: Array = inputs @ self.weight.T + self.bias
+        return outputs
+
+
+@dataclass(frozen=True)
+class BasisPoints:
+    """Basis point set features: for each basis point the vector to its nearest cloud point, then an MLP.
+
+    Prokudin, Lassner, Romero: Efficient Learning on Point Clouds with Basis Point Sets, ICCV 2019.
+    """
+
+    basis: Array
+    mlp: Mlp
+
+    def __call__(self, inputs: Array) -> Array:
+        return self.mlp(basis_features(inputs, self.basis))
+
+
+@dataclass(frozen=True)
+class PointNet:
+    """Layers on every point alone, the maximum over the points, then an MLP.
+
+    Qi, Su, Mo, Guibas: PointNet, CVPR 2017.
+    """
+
+    layers: tuple[Block, ...]
+    mlp: Mlp
+
+    def __call__(self, inputs: Array) -> Array:
+        features = np.empty((len(inputs), self.layers[-1].bias.size), np.float32)
+        for i, cloud in enumerate(inputs):
+            for layer in self.layers:
+                cloud = layer(cloud, relu=True)
+            features[i] = cloud.max(axis=0)
+        return self.mlp(features)
+
+
+def basis_features(clouds: Array, basis: Array) -> Array:
+    """Clouds (B, n, 3) to features (B, 3 m): from each of the basis points (m, 3) to the nearest cloud point.
+
+    The nearest maximises b.p - |p|^2 / 2, one matrix product of four columns.
+    """
+    features = np.empty((len(clouds), len(basis), 3), np.float32)
+    rows = np.concatenate([basis, np.ones((len(basis), 1), np.float32)], axis=1)
+    scores = np.empty((_ROWS, clouds.shape[1]), np.float32)
+    for cloud, feature in zip(clouds, features, strict=True):
+        columns = np.concatenate([cloud.T, -0.5 * np.square(cloud).sum(axis=1)[None]])
+        for start in range(0, len(rows), _ROWS):
+            part = rows[start : start + _ROWS]
+            np.matmul(part, columns, out=scores[: len(part)])
+            feature[start : start + _ROWS] = cloud[scores[: len(part)].argmax(axis=1)]
+    features -= basis
+    return features.reshape(len(clouds), -1)
+
+
+def build_encoder(encoder: Encoder, tensors: Mapping[str, Array]) -> Network:
+    if encoder.kind == "bps":
+        return BasisPoints(tensors["basis"], _mlp(len(encoder.widths), tensors))
+    return PointNet(_blocks("points", len(encoder.point_widths), tensors), _mlp(len(encoder.widths), tensors))
+
+
+def build_decoder(config: Config, tensors: Mapping[str, Array]) -> Network:
+    return _mlp(len(config.decoder.widths), tensors)
+
+
+def _mlp(depth: int, tensors: Mapping[str, Array]) -> Mlp:
+    return Mlp(_blocks("blocks", depth, tensors), tensors["head.weight"], tensors["head.bias"])
+
+
+def _blocks(name: str, depth: int, tensors: Mapping[str, Array]) -> tuple[Block, ...]:
+    return tuple(_block(f"{name}.{i}", tensors) for i in range(depth))
+
+
+def _block(name: str, tensors: Mapping[str, Array]) -> Block:
+    weight = tensors[f"{name}.linear.weight"]
+    bias, scale, shift = (tensors[f"{name}.{part}"] for part in ("linear.bias", "norm.weight", "norm.bias"))
+    return Block(weight, bias, scale, shift, residual=weight.shape[0] == weight.shape[1])
