@@ -1,9 +1,10 @@
-"""A loaded model: clouds to latents and codes, and back. Knows no frames, files or archives: clouds here are of the
-unit sphere, with exactly the model's number of points."""
+"""A loaded model: clouds to latents and codes, and back. Knows no frames, files or archives: clouds here
+are of the unit sphere, with exactly the model's number of points."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,22 +69,23 @@ class Model:
         return self._encoder(_batch(clouds, (self.config.points, 3), "clouds"))
 
     def latents(self, clouds: ArrayLike) -> Array:
-        """Clouds (B, points, 3) to their latent vectors (B, size) float32: the posterior's mean (of the likeliest
-        component of a mixture; for beta in [0, 1])."""
+        """Clouds (B, points, 3) to their latent vectors (B, size) float32: the posterior's mean, of a mixture
+        that of the likeliest component, for beta in [0, 1]."""
         raw, latent = self.raw(clouds), self.config.latent
         if latent.kind == "plain":
             return raw
         if latent.kind == "normal":
             return raw[:, : latent.size]
         if latent.kind == "mixture":
-            means = raw[:, latent.components :].reshape(len(raw), 2 * latent.components, latent.size)
-            return means[np.arange(len(raw)), raw[:, : latent.components].argmax(axis=1)]
+            means: Array = raw[:, latent.components :].reshape(len(raw), 2 * latent.components, latent.size)
+            likeliest: Array = means[np.arange(len(raw)), raw[:, : latent.components].argmax(axis=1)]
+            return likeliest
         alpha, beta = np.split(np.logaddexp(raw, np.float32(0)), 2, axis=1)
         mean: Array = alpha / (alpha + beta)
         return mean
 
     def codes(self, clouds: ArrayLike) -> NDArray[np.uint8]:
-        """Clouds (B, points, 3) to codes (B, bits / 8) uint8: bit i is 1 where alpha_i > beta_i, the likelier end."""
+        """Clouds (B, points, 3) to codes (B, bits / 8) uint8: bit i is 1 where alpha_i > beta_i."""
         size = self.bits
         raw = self.raw(clouds)
         return bits.pack(raw[:, :size] > raw[:, size:])
@@ -113,17 +115,19 @@ class Model:
         tensors = self.weights.half("encoder")
         if self.device == "cpu":
             return engine.build_encoder(self.config.encoder, tensors)
-        return _torch_engine().build_encoder(self.config.encoder, tensors, self.device)
+        network: Network = _torch_engine().build_encoder(self.config.encoder, tensors, self.device)
+        return network
 
     @cached_property
     def _decoder(self) -> Network:
         tensors = self.weights.half("decoder")
         if self.device == "cpu":
             return engine.build_decoder(self.config, tensors)
-        return _torch_engine().build_decoder(self.config, tensors, self.device)
+        network: Network = _torch_engine().build_decoder(self.config, tensors, self.device)
+        return network
 
 
-def _torch_engine():  # type: ignore[no-untyped-def]
+def _torch_engine() -> ModuleType:
     try:
         from pcbin.model import torch_engine
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A model's networks on a torch device, with the numbers of `engine`. Imported only when a device is asked for."""
+"""A model's networks on a torch device, to the same outputs as `engine`. Imported only on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Tensors = Mapping[str, Tensor]
 
 
 def build_encoder(encoder: Encoder, tensors: Mapping[str, Array], device: str) -> Network:
-    """The encoder on `device` ("cuda", "mps", "cpu"). Raises ModelError when torch does not have that device."""
+    """The encoder on `device` ("cuda", "mps"); ModelError when torch does not have it."""
     placed = _place(tensors, device)
     features = _basis_features if encoder.kind == "bps" else _point_features
     return _network(lambda clouds: _mlp(features(clouds, placed), placed), device)

@@ -1,7 +1,7 @@
 """A model's file: one safetensors file whose metadata entry "pcbin" is the config and the file's own SHA-256.
 
-The digest is that of the whole file with its own 64 hexadecimal digits read as zeros, so that no byte can change
-unseen. It is also the model's identity, which archives name.
+The digest is that of the whole file with its own 64 hexadecimal digits read as zeros, so that no byte can
+change unseen. It is also the model's identity, which archives name.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pcbin.errors import ModelError, OutputError
 from pcbin.model.config import Config
 
 MAX_BYTES = 1 << 32
-_DTYPES = {"F16": np.float16, "F32": np.float32}
+_DTYPES: dict[str, type[np.floating[Any]]] = {"F16": np.float16, "F32": np.float32}
 _BLANK = b"0" * 64
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A checked weights file in memory. `sha256` is the identity of the model: for a decoder cut out of a model's
-    file it is still that of the whole file."""
+    """A checked weights file in memory. `sha256` is the identity of the model: a decoder cut out of a model's
+    file keeps that of the whole."""
 
     config: Config
     sha256: str
@@ -77,7 +77,7 @@ def read(path: str | os.PathLike[str]) -> Weights:
 def parse(data: bytes) -> Weights:
     """Check a weights file's bytes; as `read`."""
     try:
-        tensors = dict(safetensors.deserialize(data))
+        tensors = dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
         fields = json.loads(_header(data)["__metadata__"]["pcbin"])
         digest = fields.pop("sha256")
         part_of = fields.pop("part_of", None)
