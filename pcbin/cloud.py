@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from pcbin.errors import CloudError, UsageError
 
 POINTS = 2048
-LARGEST = 1e300  # a coordinate beyond this counts as infinite: its square or its sum with another may overflow
+LARGEST = (
+    1e300  # a coordinate beyond this counts as infinite: its square or its sum with another may overflow
+)
 THINNING = 16  # farthest-point resampling looks at no more than this many points per point it returns
 
 Method = Literal["random", "farthest"]
@@ -58,7 +60,9 @@ def clean(points: ArrayLike, path: str | os.PathLike[str] | None = None) -> tupl
     """
     array = np.asarray(points)
     if array.dtype.kind not in "fiu":
-        raise CloudError(f"holds {array.dtype} values, not numbers", path=path, remedy="give real coordinates")
+        raise CloudError(
+            f"holds {array.dtype} values, not numbers", path=path, remedy="give real coordinates"
+        )
     if array.ndim != 2 or array.shape[1] != 3:
         raise CloudError(f"has shape {array.shape}", path=path, remedy="a cloud is (N, 3)")
     if not len(array):
@@ -73,11 +77,11 @@ def clean(points: ArrayLike, path: str | os.PathLike[str] | None = None) -> tupl
 
 
 def resample(points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Method = "random") -> NDArray[T]:
-    """Points (N, 3) to (n, 3): a choice of them where there are more, all of them repeated where there are fewer.
+    """Points (N, 3) to (n, 3): a choice of them where there are more, all of them and some again where fewer.
 
-    "random" draws without replacement. "farthest" takes each time the point farthest from those taken (Gonzalez,
-    1985; Eldar et al., 1997); above 16 n points it works on a random 16 n of them, so its time is bounded.
-    Repetition is even: no point appears two times more often than another. Equal input and seed, equal output.
+    "random" draws without replacement. "farthest" takes each time the point farthest from those taken
+    (Gonzalez, 1985; Eldar et al., 1997); above 16 n points it works on a random 16 n of them, so its time is
+    bounded. Fewer points than n are repeated evenly. Equal input and seed give equal output.
     """
     if method not in ("random", "farthest"):
         raise UsageError(f"no resampling method {method!r}", remedy="random or farthest")
@@ -118,6 +122,6 @@ def _farthest(points: NDArray[T], n: int, first: int) -> NDArray[np.intp]:
 def normalise(
     points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Method = "random"
 ) -> tuple[NDArray[np.float32], Frame]:
-    """Finite points (N, 3), as `clean` returns them, to (n, 3) float32 in the unit sphere, and the frame of all N."""
+    """Finite points (N, 3), as from `clean`, to (n, 3) float32 in the unit sphere, and the frame of all N."""
     frame = Frame.of(points)
     return frame.to_unit(resample(points, n, seed=seed, method=method)), frame

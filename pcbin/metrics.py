@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
 
-BLOCK = 1 << 18  # distances held at a time by `nearest`: 1 MB of float32, which stays in the processor's cache
+BLOCK = (
+    1 << 18
+)  # distances held at a time by `nearest`: 1 MB of float32, which stays in the processor's cache
 
 
 def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -55,6 +57,28 @@ def _winners(
     return squared, column
 
 
+def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
+    """As the indices of `nearest`, in float32 alone and for clouds in the unit sphere: twice as fast, and a point may
+    lose to a rival that is farther by 1e-6 in squared distance.
+
+    The nearest maximises a.b - |b|^2 / 2, one matrix product of four columns.
+    """
+    left = np.concatenate([a, np.ones((len(a), 1), np.float32)], axis=1)
+    right = np.concatenate([b.T, -0.5 * np.square(b).sum(axis=1)[None]])
+    index = np.empty(len(a), np.intp)
+    rows = max(1, BLOCK // len(b))
+    for start in range(0, len(a), rows):
+        part = slice(start, start + rows)
+        np.argmax(left[part] @ right, axis=1, out=index[part])
+    return index
+
+
+def unit_chamfer(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """As `chamfer`, for clouds in the unit sphere, by `closest`: what whole collections are measured with."""
+    forth, back = a - b[closest(a, b)], b - a[closest(b, a)]
+    return float(np.square(forth).sum(axis=1).mean() + np.square(back).sum(axis=1).mean())
+
+
 def chamfer(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Chamfer distance, mean form (Fan et al., CVPR 2017): the mean squared distance from each point of `a` (N, 3)
     to its nearest in `b` (M, 3), plus the same from `b` to `a`. In the square of the clouds' unit."""
@@ -87,7 +111,9 @@ def emd(a: NDArray[Any], b: NDArray[Any]) -> float:
         raise ExtraError.of("eval", "scipy") from error
     a, b = _cloud(a), _cloud(b)
     if len(a) != len(b):
-        raise CloudError(f"{len(a)} points cannot be matched one to one with {len(b)}", remedy="resample first")
+        raise CloudError(
+            f"{len(a)} points cannot be matched one to one with {len(b)}", remedy="resample first"
+        )
     distances = cdist(a, b)
     return float(distances[linear_sum_assignment(distances)].mean())
 
