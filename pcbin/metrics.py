@@ -1,4 +1,4 @@
-"""How far apart two clouds are, in NumPy. Knows arrays (N, 3) only; terms and sources are in docs/metrics.md."""
+"""How far apart two clouds are, in NumPy. Knows arrays (N, 3) only; docs/metrics.md has terms and sources."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BLOCK = (
 
 
 def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """For each point of `a` (N, 3), its nearest point in `b` (M, 3): squared distances (N,) float64, indices (N,).
+    """For each point of `a` (N, 3) its nearest in `b` (M, 3): squared distances (N,) float64 and indices (N,).
 
-    Exact: float32 matrix products |a|^2 - 2ab + |b|^2 on scaled points only exclude points that cannot be nearest;
+    Exact: float32 matrix products |b|^2 - 2ab of scaled points only rule out points that cannot be nearest;
     what is left is computed anew in float64. Time grows with N M, memory with N + M.
     """
     a, b = _cloud(a), _cloud(b)
@@ -37,8 +37,8 @@ def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
     return squared, index
 
 
-# Scaled coordinates lie in [-1/2, 1/2], so no term of a product exceeds 3/2 and its float32 error (inputs rounded,
-# four products, three sums) stays below 12 units of 2^-24 x 3/2. Two such errors separate a winner from its rivals.
+# Scaled coordinates lie in [-1/2, 1/2], so no term of a product exceeds 3/2 and its float32 error (inputs
+# rounded, four products, three sums) stays below 12 units of 2^-24 x 3/2; two such errors part winner and rival.
 TOLERANCE = np.float32(2 * 12 * 1.5 * 2.0**-24)
 
 
@@ -58,8 +58,8 @@ def _winners(
 
 
 def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
-    """As the indices of `nearest`, in float32 alone and for clouds in the unit sphere: twice as fast, and a point may
-    lose to a rival that is farther by 1e-6 in squared distance.
+    """As the indices of `nearest`, in float32 alone and for clouds in the unit sphere: twice as fast, and a
+    point may lose to a rival that is farther by 1e-6 in squared distance.
 
     The nearest maximises a.b - |b|^2 / 2, one matrix product of four columns.
     """
@@ -80,23 +80,23 @@ def unit_chamfer(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def chamfer(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Chamfer distance, mean form (Fan et al., CVPR 2017): the mean squared distance from each point of `a` (N, 3)
-    to its nearest in `b` (M, 3), plus the same from `b` to `a`. In the square of the clouds' unit."""
+    """Chamfer distance, mean form (after Fan et al., CVPR 2017): the mean squared distance from a point of `a`
+    (N, 3) to its nearest in `b` (M, 3), plus the same from `b` to `a`. In the square of the clouds' unit."""
     return float(nearest(a, b)[0].mean() + nearest(b, a)[0].mean())
 
 
 def f_score(a: NDArray[Any], b: NDArray[Any], threshold: float = 0.01) -> float:
-    """Harmonic mean of the shares of `a` within `threshold` of `b` and of `b` within `threshold` of `a` (Knapitsch
-    et al., 2017), 0 to 1. `threshold` is a distance, not squared, in the clouds' unit: 0.01 is 1 % of the radius
-    of a cloud in the unit sphere."""
+    """Harmonic mean of the shares of `a` within `threshold` of `b` and of `b` within `threshold` of `a`
+    (Knapitsch et al., 2017), 0 to 1. `threshold` is a distance, not squared, in the clouds' unit: 0.01 is 1 %
+    of the radius of a cloud in the unit sphere."""
     precision, recall = (float((nearest(*pair)[0] <= threshold**2).mean()) for pair in ((a, b), (b, a)))
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def d1_psnr(a: NDArray[Any], b: NDArray[Any], peak: float = 2.0) -> float:
-    """Point-to-point PSNR in dB, as MPEG's pc_error: 10 log10(3 peak^2 / MSE) with the larger of the mean squared
-    nearest distances a to b and b to a. `peak` is the side of the box the clouds live in: 2 for the unit sphere's,
-    2^depth - 1 for voxels. Infinite for equal clouds."""
+    """Point-to-point PSNR in dB, as MPEG's pc_error: 10 log10(3 peak^2 / MSE) with the larger of the mean
+    squared nearest distances a to b and b to a. `peak` is the side of the box the clouds live in: 2 for the
+    unit sphere's, 2^depth - 1 for voxels. Infinite for equal clouds."""
     error = max(float(nearest(a, b)[0].mean()), float(nearest(b, a)[0].mean()))
     return 10 * math.log10(3 * peak**2 / error) if error else math.inf
 
@@ -119,8 +119,8 @@ def emd(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 
 def noise_floor(points: NDArray[Any], n: int = 2048, seed: int = 0) -> float:
-    """Chamfer distance between two disjoint random samples of `n` of the points (N >= 2 n, 3): what two samplings
-    of one surface differ by, and so the least a codec that knows only the surface can reach."""
+    """Chamfer distance between two disjoint random samples of `n` of the points (N >= 2 n, 3): what two
+    samplings of one surface differ by, and so the least a codec that knows only the surface can reach."""
     if len(points) < 2 * n:
         raise CloudError(f"{len(points)} points give no two samples of {n}", remedy=f"give at least {2 * n}")
     order = np.random.default_rng(seed).permutation(len(points))

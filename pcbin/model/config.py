@@ -93,6 +93,8 @@ class Config:
             else:
                 features = _blocks(shapes, "encoder.points", 3, self.encoder.point_widths)
             _mlp(shapes, "encoder", features, self.encoder.widths, self.latent.outputs)
+        if self.latent.kind == "mixture":
+            shapes["latent.means"] = (self.latent.components, self.latent.size)
         _mlp(shapes, "decoder", self.latent.size, self.decoder.widths, 3 * self.points)
         return shapes
 

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin.metrics import closest
 from pcbin.model.config import Config, Encoder
 
 Array = NDArray[np.float32]
 EPSILON = 1e-5  # of LayerNorm, as in training
-_ROWS = 128  # basis points whose distances to a cloud stay in the cache together
 
 
 class Network(Protocol):
@@ -93,21 +93,9 @@ class PointNet:
 
 
 def basis_features(clouds: Array, basis: Array) -> Array:
-    """Clouds (B, n, 3) to features (B, 3 m): from each of the basis points (m, 3) to the nearest cloud point.
-
-    The nearest maximises b.p - |p|^2 / 2, one matrix product of four columns.
-    """
-    features = np.empty((len(clouds), len(basis), 3), np.float32)
-    rows = np.concatenate([basis, np.ones((len(basis), 1), np.float32)], axis=1)
-    scores = np.empty((_ROWS, clouds.shape[1]), np.float32)
-    for cloud, feature in zip(clouds, features, strict=True):
-        columns = np.concatenate([cloud.T, -0.5 * np.square(cloud).sum(axis=1)[None]])
-        for start in range(0, len(rows), _ROWS):
-            part = rows[start : start + _ROWS]
-            np.matmul(part, columns, out=scores[: len(part)])
-            feature[start : start + _ROWS] = cloud[scores[: len(part)].argmax(axis=1)]
-    features -= basis
-    return features.reshape(len(clouds), -1)
+    """Clouds (B, n, 3) to features (B, 3 m): basis points (m, 3) to their nearest cloud points."""
+    features = np.stack([cloud[closest(basis, cloud)] for cloud in clouds]) if len(clouds) else clouds[:, :0]
+    return (features - basis).reshape(len(clouds), 3 * len(basis))
 
 
 def build_encoder(encoder: Encoder, tensors: Mapping[str, Array]) -> Network:

@@ -16,6 +16,8 @@ from pcbin.model.config import Config
 from pcbin.model.engine import Array, Network
 from pcbin.model.weights import Weights
 
+CONCENTRATIONS = (1e-3, 1e3)  # the range of a Beta posterior's alpha and beta, softplus of the raw outputs
+
 
 class Model:
     """One model of the family, on one device; `pcbin.load_model` makes it.
@@ -80,7 +82,7 @@ class Model:
             means: Array = raw[:, latent.components :].reshape(len(raw), 2 * latent.components, latent.size)
             likeliest: Array = means[np.arange(len(raw)), raw[:, : latent.components].argmax(axis=1)]
             return likeliest
-        alpha, beta = np.split(np.logaddexp(raw, np.float32(0)), 2, axis=1)
+        alpha, beta = np.split(np.clip(np.logaddexp(raw, np.float32(0)), *CONCENTRATIONS), 2, axis=1)
         mean: Array = alpha / (alpha + beta)
         return mean
 
@@ -106,13 +108,20 @@ class Model:
         return self.decode(bits.unpack(codes))
 
     @cached_property
+    def prior_means(self) -> Array:
+        """The means (C, size) of a mixture's prior; ModelError for other latents."""
+        if self.config.latent.kind != "mixture":
+            raise ModelError(f"model {self.name} has {self.config.latent.kind} latents, not a mixture")
+        return self.weights.part("latent")["means"]
+
+    @cached_property
     def _encoder(self) -> Network:
         if self.config.encoder is None:
             raise ModelError(
                 f"this copy of model {self.name} holds the decoder alone",
                 remedy="load the whole model to encode",
             )
-        tensors = self.weights.half("encoder")
+        tensors = self.weights.part("encoder")
         if self.device == "cpu":
             return engine.build_encoder(self.config.encoder, tensors)
         network: Network = _torch_engine().build_encoder(self.config.encoder, tensors, self.device)
@@ -120,7 +129,7 @@ class Model:
 
     @cached_property
     def _decoder(self) -> Network:
-        tensors = self.weights.half("decoder")
+        tensors = self.weights.part("decoder")
         if self.device == "cpu":
             return engine.build_decoder(self.config, tensors)
         network: Network = _torch_engine().build_decoder(self.config, tensors, self.device)

@@ -36,8 +36,8 @@ class Weights:
     sha256: str
     data: Mapping[str, tuple[type[np.floating[Any]], bytes]]
 
-    def half(self, name: str) -> dict[str, NDArray[np.float32]]:
-        """The tensors of "encoder" or "decoder", as float32, under their names without that prefix.
+    def part(self, name: str) -> dict[str, NDArray[np.float32]]:
+        """The tensors of "encoder", "latent" or "decoder", as float32, under their names without that prefix.
 
         Raises:
             ModelError: a weight is not finite.

@@ -1,0 +1,184 @@
+"""Clouds to codes and back, with their frames. Knows models, neither files nor archives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pcbin import bits
+from pcbin.cloud import Frame, clean, normalise
+from pcbin.errors import ModelError
+from pcbin.metrics import closest, unit_chamfer
+from pcbin.model import DEFAULT, Model, load
+
+BATCH = 64  # clouds that go through a network together
+TRIALS = 8  # sets of flips that one round of `effort` measures exactly
+
+
+@dataclass(frozen=True)
+class Code:
+    """One cloud's code, `bytes(code)` (16 of them for 128 bits), and the frame that puts it in its place."""
+
+    data: bytes
+    frame: Frame
+
+    def __bytes__(self) -> bytes:
+        return self.data
+
+
+class Codec:
+    """A model at work on clouds of the unit sphere, each of the model's number of points, batch by batch.
+
+    `effort` is how many rounds of search follow the encoder: each flips the bits that lower the
+    decoded cloud's Chamfer distance the most. 0 searches nothing.
+    """
+
+    def __init__(self, model: Model, effort: int = 0) -> None:
+        self.model = model
+        self.effort = effort
+        self.bytes = model.bits // 8
+        self.points = model.config.points
+
+    def encode(self, clouds: ArrayLike) -> NDArray[np.uint8]:
+        """Clouds (B, points, 3) of the unit sphere to codes (B, bytes) uint8."""
+        clouds = np.asarray(clouds, np.float32)
+        codes = np.empty((len(clouds), self.bytes), np.uint8)
+        for start in range(0, len(clouds), BATCH):
+            part = slice(start, start + BATCH)
+            codes[part] = self.model.codes(clouds[part])
+        if self.effort:
+            for cloud, code in zip(clouds, codes, strict=True):
+                code[:] = self._search(cloud, code)
+        return codes
+
+    def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Codes (B, bytes) uint8 to clouds (B, points, 3) float32 of the unit sphere."""
+        clouds = np.empty((len(codes), self.points, 3), np.float32)
+        for start in range(0, len(codes), BATCH):
+            part = slice(start, start + BATCH)
+            clouds[part] = self.model.decode_codes(codes[part])
+        return clouds
+
+    def distortion(self, clouds: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Chamfer distances (B,), mean form, between clouds (B, points, 3) and what their codes decode to."""
+        pairs = zip(clouds, self.decode(codes), strict=True)
+        return np.array([unit_chamfer(cloud, decoded) for cloud, decoded in pairs], np.float32)
+
+    def _search(self, cloud: NDArray[np.float32], code: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A code at least as near to `cloud`, after at most `effort` rounds of bit flips."""
+        best = bits.unpack(code)
+        decoded = self.model.decode(best[None])[0]
+        distance = unit_chamfer(cloud, decoded)
+        for _ in range(self.effort):
+            trials = self._promising(cloud, decoded, best)
+            clouds = self.model.decode(trials)
+            distances = [unit_chamfer(cloud, trial) for trial in clouds]
+            winner = int(np.argmin(distances))
+            if distances[winner] >= distance:
+                break
+            best, decoded, distance = trials[winner], clouds[winner], distances[winner]
+        return bits.pack(best)
+
+    def _promising(
+        self, cloud: NDArray[np.float32], decoded: NDArray[np.float32], best: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """The TRIALS bit vectors that flip the 1, 2, ... most promising bits of `best` at once.
+
+        A flip is judged by the distance over today's pairs of nearest points: an upper bound of its Chamfer
+        distance that needs no new search.
+        """
+        forth, back = closest(decoded, cloud), closest(cloud, decoded)
+        neighbours = self.model.decode(best ^ np.eye(len(best), dtype=bool))
+        bounds = np.square(neighbours - cloud[forth]).sum(axis=(1, 2))
+        bounds += np.square(neighbours[:, back] - cloud).sum(axis=(1, 2))
+        flips = np.zeros((TRIALS, len(best)), bool)
+        for count, bit in enumerate(np.argsort(bounds)[:TRIALS]):
+            flips[count:, bit] = True
+        return best ^ flips
+
+
+def encode(
+    cloud: ArrayLike | Sequence[ArrayLike],
+    *,
+    model: Model | str | os.PathLike[str] = DEFAULT,
+    effort: int = 0,
+    seed: int = 0,
+) -> Code | list[Code]:
+    """Encode one cloud, or each of a batch.
+
+    Args:
+        cloud: (N, 3) of any real dtype, N >= 1; or a batch, (B, N, 3) or a list of (N, 3) arrays.
+        model: a loaded model, a shipped model's name, or a model file's path.
+        effort: rounds of bit search after the encoder, see `Codec`.
+        seed: of the random choice of the model's number of points.
+
+    Returns:
+        A `Code`; for a batch, a list of them.
+
+    Raises:
+        CloudError: an array is no cloud, or holds no finite point.
+        ModelError: the model cannot be loaded, or makes no codes.
+    """
+    codec = Codec(_loaded(model), effort)
+    single, clouds = _clouds(cloud)
+    codes = []
+    for start in range(0, len(clouds), BATCH):
+        framed = [
+            normalise(clean(points)[0], codec.points, seed=seed) for points in clouds[start : start + BATCH]
+        ]
+        packed = codec.encode(np.stack([unit for unit, _ in framed]))
+        codes += [Code(code.tobytes(), frame) for code, (_, frame) in zip(packed, framed, strict=True)]
+    return codes[0] if single else codes
+
+
+def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> NDArray[np.float32]:
+    """Decode one code, or each of a batch.
+
+    Args:
+        codes: a `Code`, an archive's record, `bytes`, or (16,) uint8; or a batch, (n, 16) uint8 or a list of
+            them. (16 is for a model of 128 bits.)
+        model: as for `encode`; the one that made the codes.
+
+    Returns:
+        (points, 3) float32, for a batch (n, points, 3): at its place and size where a code has a frame, in
+        the unit sphere where it has none. ``code.frame.to_world(decode(bytes(code)))`` gives float64, which
+        clouds far from the origin need.
+
+    Raises:
+        ModelError: the model cannot be loaded, or the codes are not of its size.
+    """
+    codec = Codec(_loaded(model))
+    single = isinstance(codes, bytes) or hasattr(codes, "frame") or getattr(codes, "ndim", 0) == 1
+    batch = [codes] if single else list(codes)
+    packed = np.array([_packed(code, codec.bytes) for code in batch], np.uint8).reshape(-1, codec.bytes)
+    clouds = codec.decode(packed)
+    for cloud, code in zip(clouds, batch, strict=True):
+        if (frame := getattr(code, "frame", None)) is not None:
+            cloud[:] = frame.to_world(cloud)
+    return clouds[0] if single else clouds
+
+
+def _loaded(model: Model | str | os.PathLike[str]) -> Model:
+    return model if isinstance(model, Model) else load(model)
+
+
+def _clouds(cloud: ArrayLike | Sequence[ArrayLike]) -> tuple[bool, list[Any]]:
+    """Whether this is a single cloud, and the clouds."""
+    if isinstance(cloud, list | tuple) and cloud and np.ndim(cloud[0]) == 2:
+        return False, list(cloud)
+    array = np.asarray(cloud)
+    return (False, list(array)) if array.ndim == 3 else (True, [array])
+
+
+def _packed(code: Any, size: int) -> NDArray[np.uint8]:
+    """A code in any of its forms as (size,) uint8."""
+    code = getattr(code, "code", code)  # an archive's record
+    packed = code if isinstance(code, np.ndarray) else np.frombuffer(bytes(code), np.uint8)
+    if packed.shape != (size,) or packed.dtype != np.uint8:
+        raise ModelError(f"a code of this model is {size} bytes, not {packed.shape} {packed.dtype}")
+    return packed
