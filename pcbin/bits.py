@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Codes = NDArray[np.uint8]  # (n, 16) of a 128-bit model, or one code (16,)
+
 
 def pack(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Bits (..., n) bool to codes (..., n / 8) uint8; n is a multiple of 8."""

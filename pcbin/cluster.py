@@ -1,0 +1,148 @@
+"""Groups in a collection of codes: k-means on bits, and how well groups agree with labels.
+
+Knows codes and labels; a mixture model's own classes come from `Model.raw` and go through `classes` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import bits
+from pcbin.bits import Codes
+from pcbin.errors import UsageError
+
+ENOUGH = 20_000  # codes that the means are computed from
+BLOCK = 1 << 15
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """assignment (n,) int64, the cluster of every code; centres (k, 128) float32, mean bits; medoids (k,)
+    int64, the code nearest each centre."""
+
+    assignment: NDArray[np.int64]
+    centres: NDArray[np.float32]
+    medoids: NDArray[np.int64]
+
+    def members(self, cluster: int) -> NDArray[np.int64]:
+        """Indices of a cluster's codes, the medoid first, the others as they come."""
+        members = np.flatnonzero(self.assignment == cluster)
+        medoid = self.medoids[cluster]
+        return np.concatenate([[medoid], members[members != medoid]])
+
+
+def k_means(codes: Codes, k: int, *, seed: int = 0, tries: int = 4, rounds: int = 50) -> Clusters:
+    """Lloyd's k-means on the bits of codes (n, 16) from k-means++ seeds (Arthur and Vassilvitskii, SODA
+    2007), the best of several tries, largest cluster first.
+
+    Of many codes a random 20,000 give the means, and all are assigned. Raises UsageError unless k is from 1
+    to the number of different codes.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = codes[np.sort(rng.permutation(len(codes))[:ENOUGH])]
+    different = len(np.unique(chosen, axis=0))
+    if not 1 <= k <= different:
+        raise UsageError(
+            f"cannot make {k} clusters of {different} different codes", remedy="choose another k"
+        )
+    points = _points(chosen)
+    runs = [_lloyd(points, _spread(points, k, rng), rounds) for _ in range(tries)]
+    centres = min(runs, key=lambda run: run[1])[0]
+    assignment, distance = _assign_blocks(codes, centres)
+    order = np.argsort(-np.bincount(assignment, minlength=k), kind="stable")
+    assignment = np.argsort(order)[assignment]
+    medoids = np.array([(m := np.flatnonzero(assignment == c))[distance[m].argmin()] for c in range(k)])
+    return Clusters(assignment, centres[order], medoids)
+
+
+def classes(logits: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The most probable class (n,) of a mixture model's q(y|x), from its logits (n, C)."""
+    best: NDArray[np.int64] = logits.argmax(axis=1)
+    return best
+
+
+def purity(assignment: NDArray[np.int64], labels: Sequence[str]) -> float:
+    """The share of records whose label is the most frequent one of their cluster, 0 to 1."""
+    return float(_contingency(assignment, labels).max(axis=1).sum() / len(assignment))
+
+
+def nmi(assignment: NDArray[np.int64], labels: Sequence[str]) -> float:
+    """Normalised mutual information of clusters and labels, 0 to 1: the mutual information over the mean of
+    the two entropies; 1 where both have a single class."""
+    joint = _contingency(assignment, labels) / len(assignment)
+    of_cluster, of_label = joint.sum(axis=1), joint.sum(axis=0)
+    both = _entropy(of_cluster) + _entropy(of_label)
+    return float(2 * (both - _entropy(joint.ravel())) / both) if both else 1.0
+
+
+def _contingency(assignment: NDArray[np.int64], labels: Sequence[str]) -> NDArray[np.int64]:
+    if len(assignment) == 0 or len(assignment) != len(labels):
+        raise UsageError(f"{len(labels)} labels do not go with {len(assignment)} records")
+    _, cluster = np.unique(assignment, return_inverse=True)
+    _, label = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    counts = np.zeros((cluster.max() + 1, label.max() + 1), np.int64)
+    np.add.at(counts, (cluster, label), 1)
+    return counts
+
+
+def _entropy(p: NDArray[np.float64]) -> float:
+    p = p[p > 0]
+    return float(-(p * np.log(p)).sum())
+
+
+def _points(codes: Codes) -> NDArray[np.float32]:
+    return bits.unpack(codes).astype(np.float32)
+
+
+def _squared(points: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances (n, k)."""
+    squared: NDArray[np.float32] = (centres**2).sum(axis=1) - 2 * points @ centres.T
+    squared += (points**2).sum(axis=1)[:, None]
+    return squared
+
+
+def _spread(points: NDArray[np.float32], k: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """k different points (k, 128), each drawn in proportion to its squared distance to those before."""
+    centres = points[rng.integers(len(points), size=1)]
+    distance = _squared(points, centres)[:, 0]
+    while len(centres) < k:
+        new = points[rng.choice(len(points), p=distance / distance.sum(dtype=np.float64))]
+        centres = np.concatenate([centres, new[None]])
+        distance = np.minimum(distance, _squared(points, new[None])[:, 0])
+    return centres
+
+
+def _lloyd(
+    points: NDArray[np.float32], centres: NDArray[np.float32], rounds: int
+) -> tuple[NDArray[np.float32], float]:
+    """Means and their mean squared distance to the points; a cluster that runs empty takes the farthest
+    point."""
+    for _ in range(rounds):
+        squared = _squared(points, centres)
+        assignment, distance = squared.argmin(axis=1), squared.min(axis=1)
+        member = np.zeros((len(centres), len(points)), np.float32)
+        member[assignment, np.arange(len(points))] = 1
+        size = member.sum(axis=1)
+        moved = member @ points / np.maximum(size, 1)[:, None]
+        empty = np.flatnonzero(size == 0)
+        moved[empty] = points[np.argsort(-distance, kind="stable")[: len(empty)]]
+        if np.array_equal(moved, centres):
+            break
+        centres = moved
+    return centres, float(_squared(points, centres).min(axis=1).mean())
+
+
+def _assign_blocks(
+    codes: Codes, centres: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Nearest centre (n,) and squared distance to it (n,) of every code."""
+    assignment, distance = np.empty(len(codes), np.int64), np.empty(len(codes), np.float32)
+    for start in range(0, len(codes), BLOCK):
+        part = slice(start, start + BLOCK)
+        squared = _squared(_points(codes[part]), centres)
+        assignment[part], distance[part] = squared.argmin(axis=1), squared.min(axis=1)
+    return assignment, distance

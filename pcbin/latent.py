@@ -1,0 +1,144 @@
+"""Work on codes: variations of one, paths between two, arithmetic on three, and gluing clouds.
+
+Knows codes (n, 16) uint8 and a decode function; sampling new ones is `prior`'s.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import bits
+from pcbin.bits import Codes
+from pcbin.errors import UsageError
+from pcbin.metrics import chamfer
+
+Cloud = NDArray[np.floating]
+Decode = Callable[[Codes], NDArray[np.float32]]  # codes (n, 16) to clouds (n, N, 3) in the unit frame
+
+
+def sensitivity(code: Codes, decode: Decode, which: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """How much the decoded shape changes, as Chamfer distance, when one bit of a code (16,) flips: (128,), or
+    (m,) for the bits listed in `which`."""
+    which = np.arange(8 * len(code)) if which is None else which
+    flips = np.eye(8 * len(code), dtype=bool)[which]
+    shape = decode(code[None])[0]
+    return np.array([chamfer(shape, flipped) for flipped in decode(code ^ bits.pack(flips))])
+
+
+def vary(code: Codes, n: int, amount: float, odds: NDArray[np.floating], *, seed: int = 0) -> Codes:
+    """n codes (n, 16) around a code (16,), each with at least one bit flipped and on average `amount` of all.
+
+    odds (128,) says how readily each bit flips relative to the others: 1 / `sensitivity` makes every bit
+    contribute alike to the change of shape; the encoder's own doubt, min(p, 1 - p) of its posterior mean p,
+    samples the posterior at the temperature that gives this amount. No bit flips more often than not.
+    Raises UsageError unless 0 < amount <= 0.5 and n >= 1.
+    """
+    if not 0 < amount <= 0.5:
+        raise UsageError(f"cannot flip {amount:g} of the bits", remedy="choose above 0 to 0.5")
+    if n < 1:
+        raise UsageError(f"cannot make {n} shapes", remedy="ask for 1 or more")
+    rng = np.random.default_rng(seed)
+    chance = _flip_chances(np.asarray(odds, np.float64), amount)
+    flips = rng.random((n, len(chance))) < chance
+    idle = ~flips.any(axis=1)
+    flips[idle, rng.choice(len(chance), idle.sum(), p=chance / chance.sum())] = True
+    return code ^ bits.pack(flips)
+
+
+def _flip_chances(odds: NDArray[np.float64], amount: float) -> NDArray[np.float64]:
+    """Probabilities proportional to the odds, cut at 1/2, whose mean is `amount` (found by bisection)."""
+    odds = np.maximum(odds / odds.max(), 1e-9)
+    low, high = 0.0, 0.5 / odds.min()
+    for _ in range(100):
+        scale = (low + high) / 2
+        low, high = (scale, high) if np.minimum(scale * odds, 0.5).mean() < amount else (low, scale)
+    chances: NDArray[np.float64] = np.minimum(high * odds, 0.5)
+    return chances
+
+
+def interpolate(a: Codes, b: Codes, steps: int, decode: Decode, *, rounds: int = 6) -> Codes:
+    """A path (steps + 1, 16) from code a to code b, both (16,), whose steps change the decoded shape about
+    equally.
+
+    The differing bits are shared out among the steps, the most sensitive first and each to the step that
+    has least so far (Graham's longest-processing-time rule); then the measured Chamfer distance of every
+    step corrects the estimates of its bits, `rounds` times, and the evenest path seen is returned. Where
+    fewer bits than `steps` differ, there are as many steps as bits. Raises UsageError when steps < 1.
+    """
+    _check_steps(steps)
+    differing = np.flatnonzero(bits.unpack(a ^ b))
+    steps = min(steps, len(differing))
+    if steps <= 1:
+        return np.stack([a, b])
+    effect = (sensitivity(a, decode, differing) + sensitivity(b, decode, differing)) / 2
+    best, evenest = None, np.inf
+    for _ in range(rounds):
+        share = _share_out(effect, steps)
+        path = _walk(a, differing, share, steps)
+        change = step_sizes(path, decode)
+        if (spread := change.std() / max(change.mean(), 1e-12)) < evenest:
+            best, evenest = path, spread
+        expected = np.bincount(share, effect, steps)
+        effect = effect * (np.maximum(change, 1e-12) / np.maximum(expected, 1e-12))[share]
+    assert best is not None
+    return best
+
+
+def shuffled_path(a: Codes, b: Codes, steps: int, *, seed: int = 0) -> Codes:
+    """The path of the reference work, to compare `interpolate` with: the differing bits in random order,
+    equally many per step."""
+    _check_steps(steps)
+    differing = np.random.default_rng(seed).permutation(np.flatnonzero(bits.unpack(a ^ b)))
+    steps = max(1, min(steps, len(differing)))
+    return _walk(a, differing, np.arange(len(differing)) * steps // max(1, len(differing)), steps)
+
+
+def step_sizes(path: Codes, decode: Decode) -> NDArray[np.float64]:
+    """Chamfer distances (n - 1,) between the decodes of neighbouring codes of a path (n, 16)."""
+    shapes = decode(path)
+    return np.array([chamfer(one, other) for one, other in itertools.pairwise(shapes)])
+
+
+def _share_out(effect: NDArray[np.float64], steps: int) -> NDArray[np.int64]:
+    """The step (m,) to which each of m bits goes; no step stays empty."""
+    share = np.empty(len(effect), np.int64)
+    load = np.zeros(steps)
+    for i in np.argsort(-effect, kind="stable"):
+        share[i] = load.argmin()
+        load[share[i]] += max(effect[i], 1e-15)
+    return share
+
+
+def _walk(a: Codes, differing: NDArray[np.int64], share: NDArray[np.int64], steps: int) -> Codes:
+    """The codes (steps + 1, 16) from a on, step s flipping the bits shared out to s."""
+    flips = np.zeros((steps + 1, 8 * len(a)), bool)
+    flips[share + 1, differing] = True
+    return a ^ bits.pack(np.logical_xor.accumulate(flips, axis=0))
+
+
+def arithmetic(a: Codes, b: Codes, c: Codes) -> Codes:
+    """A - B + C bit by bit, clipped to 0 and 1: the bits in which A differs from B replace those of C.
+
+    Codes (..., 16).
+    """
+    return c ^ ((a ^ c) & (a ^ b))
+
+
+def glue(a: Cloud, b: Cloud, axis: int = 2, at: float = 0.0) -> Cloud:
+    """The points of cloud a (N, 3) above the plane x[axis] = at with those of cloud b (M, 3) below it.
+
+    Both lie in the unit frame. Raises UsageError when nothing of either is left.
+    """
+    above, below = a[a[:, axis] >= at], b[b[:, axis] < at]
+    if not len(above) or not len(below):
+        raise UsageError(f"the plane {'xyz'[axis]} = {at:g} leaves nothing of one shape", remedy="move it")
+    return np.concatenate([above, below])
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 1:
+        raise UsageError(f"cannot interpolate in {steps} steps", remedy="ask for 1 or more")

@@ -1,0 +1,154 @@
+"""Nearest codes by Hamming distance, re-ranking by decoded shape, and groups of near-identical codes.
+
+Knows codes and a decode function; nothing of archives, names or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin.bits import Codes
+from pcbin.errors import UsageError
+from pcbin.latent import Decode
+from pcbin.metrics import chamfer
+
+BLOCK = 1 << 16  # codes compared at a time: 1 MiB, which stays in the cache
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The neighbours of one query, best first: indices (k,) int64, Hamming distances (k,) int64 in bits and,
+    after `rerank`, Chamfer distances (k,) float64 (mean form, unit frame) of the decoded shapes."""
+
+    indices: NDArray[np.int64]
+    bits: NDArray[np.int64]
+    chamfer: NDArray[np.float64] | None = None
+
+
+def distances(codes: Codes, query: Codes) -> NDArray[np.uint8]:
+    """Hamming distances (n,) between codes (n, 16) and one query (16,) or as many queries (n, 16), in
+    bits."""
+    total = np.zeros(len(codes), np.uint8)
+    for column, other in zip(_words(codes).T, _words(np.atleast_2d(query)).T, strict=True):
+        total += np.bitwise_count(column ^ other)
+    return total
+
+
+def search(codes: Codes, query: Codes, k: int = 10) -> Hits:
+    """The k codes nearest to the query (16,), exactly; of equal distances the lower index comes first.
+
+    Codes (n, 16) may be memory-mapped: they are read once, block by block. Raises UsageError unless 1 <= k
+    <= n.
+    """
+    _check_k(k, len(codes))
+    found = bits = np.empty(0, np.int64)
+    for start in range(0, len(codes), BLOCK):
+        block = distances(codes[start : start + BLOCK], query)
+        if len(found) == k:
+            new = np.flatnonzero(block < bits[-1])
+        elif len(block) > k:
+            new = np.flatnonzero(block <= np.partition(block, k - 1)[k - 1])
+        else:
+            new = np.arange(len(block))
+        found, bits = np.concatenate([found, new + start]), np.concatenate([bits, block[new]])
+        best = np.argsort(bits, kind="stable")[:k]
+        found, bits = found[best], bits[best]
+    return Hits(found, bits)
+
+
+def search_many(codes: Codes, queries: Codes, k: int = 10) -> list[Hits]:
+    """`search` for each query (m, 16), through faiss where it is installed.
+
+    faiss finds the same distances; among codes as far away as the k-th it may choose others.
+    """
+    _check_k(k, len(codes))
+    try:
+        import faiss
+    except ImportError:
+        return [search(codes, query, k) for query in queries]
+    index = faiss.IndexBinaryFlat(8 * codes.shape[1])
+    index.add(np.ascontiguousarray(codes))
+    bits, found = index.search(np.ascontiguousarray(queries), k)
+    order = np.lexsort((found, bits))
+    return [Hits(i[o], d[o].astype(np.int64)) for i, d, o in zip(found, bits, order, strict=True)]
+
+
+def rerank(hits: Hits, codes: Codes, cloud: NDArray[np.floating], decode: Decode) -> Hits:
+    """The same hits in the order of the Chamfer distance between their decodes and a cloud (N, 3) in the unit
+    frame."""
+    cd = np.array([chamfer(cloud, shape) for shape in decode(codes[hits.indices])])
+    order = np.argsort(cd, kind="stable")
+    return Hits(hits.indices[order], hits.bits[order], cd[order])
+
+
+def groups(codes: Codes, within: int = 0) -> list[NDArray[np.int64]]:
+    """Indices of the groups of two or more codes (n, 16) that are chained by distances of at most `within`
+    bits, the largest group first.
+
+    Two codes that differ in at most r bits agree on one of r + 1 parts, so only codes that share a part are
+    compared (multi-index hashing, Norouzi et al., CVPR 2012). Raises UsageError for `within` outside 0..15.
+    """
+    if not 0 <= within < codes.shape[1]:
+        raise UsageError(
+            f"cannot group codes within {within} bits", remedy=f"choose 0 to {codes.shape[1] - 1}"
+        )
+    if not len(codes):
+        return []
+    words = _words(codes)
+    order = np.lexsort(words.T)
+    first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
+    unique = codes[order[first]]
+    label = np.arange(len(unique))
+    if within:
+        parts = np.array_split(np.arange(codes.shape[1]), within + 1)
+        pairs = [pair for part in parts for pair in _close_pairs(unique, part, within)]
+        if pairs:
+            _join(label, np.concatenate(pairs, axis=1))
+    group = np.empty(len(codes), np.int64)
+    group[order] = label[np.cumsum(first) - 1]
+    members = np.flatnonzero(np.bincount(group)[group] > 1)
+    members = members[np.argsort(group[members], kind="stable")]
+    runs = np.split(members, np.flatnonzero(np.diff(group[members])) + 1)
+    return sorted((run for run in runs if len(run)), key=lambda run: (-len(run), run[0]))
+
+
+def _close_pairs(codes: Codes, part: NDArray[np.int64], within: int) -> Iterator[NDArray[np.int64]]:
+    """Pairs (2, m) of codes that share the bytes `part` and differ in at most `within` bits."""
+    shared = np.zeros((len(codes), 8), np.uint8)
+    shared[:, : len(part)] = codes[:, part]
+    key = _words(shared)[:, 0]
+    order = np.argsort(key, kind="stable")
+    key, codes = key[order], codes[order]
+    step = 1
+    here = np.arange(len(codes) - 1)  # compared with the code `step` further on while that has the same key
+    while len(here := here[key[here] == key[here + step]]):
+        near = here[distances(codes[here], codes[here + step]) <= within]
+        yield np.stack([order[near], order[near + step]])
+        step += 1
+        here = here[here < len(codes) - step]
+
+
+def _join(label: NDArray[np.int64], edges: NDArray[np.int64]) -> None:
+    """Give everything that edges (2, m) chain together its lowest label, in place."""
+    while True:
+        low = label[edges].min(axis=0)
+        if (low == label[edges]).all():
+            return
+        for end in edges:
+            np.minimum.at(label, end, low)
+        label[:] = label[label]
+
+
+def _words(codes: Codes) -> NDArray[np.unsignedinteger]:
+    return np.ascontiguousarray(codes).view(np.uint64 if codes.shape[1] % 8 == 0 else np.uint8)
+
+
+def _check_k(k: int, n: int) -> None:
+    if n == 0:
+        raise UsageError("there are no codes to search")
+    if not 1 <= k <= n:
+        raise UsageError(f"cannot find {k} nearest among {n} codes", remedy=f"choose k from 1 to {n}")
