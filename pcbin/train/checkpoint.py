@@ -1,0 +1,87 @@
+"""Checkpoints: one safetensors file holding weights, their average and the optimiser; replaced in one rename."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from pcbin.errors import OutputError, TrainingError
+from pcbin.train import config as recipe
+from pcbin.train.config import Config
+
+if TYPE_CHECKING:
+    from pcbin.train.loop import State
+
+NAME = "checkpoint.safetensors"
+
+
+def save(directory: Path, config: Config, state: State) -> None:
+    """Write the state under a temporary name, then rename it over the last checkpoint."""
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    for (name, _), moments in zip(
+        state.model.named_parameters(), _moments(state.optimiser), strict=True
+    ):
+        tensors |= {f"optimiser.{name}.{key}": value for key, value in moments.items()}
+    progress = {"config": recipe.to_dict(config), "step": state.step, "seconds": state.seconds}
+    temporary = directory / f".{NAME}.{os.getpid()}"
+    try:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"pcbin": json.dumps(progress)})
+        os.replace(temporary, directory / NAME)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"the checkpoint cannot be written ({error})", path=directory, remedy="free some space and --resume"
+        ) from None
+
+
+def load(directory: Path, config: Config, state: State) -> None:
+    """Bring the state to where the checkpoint in `directory` stands.
+
+    Raises TrainingError when there is none, or it belongs to another recipe; of the recipe only the number of steps
+    and the log may have changed.
+    """
+    path = directory / NAME
+    if not path.exists():
+        raise TrainingError("there is no checkpoint to resume", path=path, remedy="start without --resume")
+    try:
+        with safe_open(path, "pt") as file:
+            progress = json.loads(file.metadata()["pcbin"])
+            _require_same(progress["config"], recipe.to_dict(config), path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"is no checkpoint ({error})", path=path, remedy="start without --resume") from None
+    state.model.load_state_dict(_below(tensors, "model."))
+    state.average.load_state_dict(_below(tensors, "average."))
+    for name, parameter in state.model.named_parameters():
+        moments = _below(tensors, f"optimiser.{name}.")
+        if moments:
+            state.optimiser.state[parameter] = {k: v.to(parameter.device) for k, v in moments.items()}
+    state.step, state.seconds = progress["step"], progress["seconds"]
+
+
+def _moments(optimiser: torch.optim.Optimizer) -> list[dict[str, torch.Tensor]]:
+    return [optimiser.state.get(p, {}) for group in optimiser.param_groups for p in group["params"]]
+
+
+def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _require_same(saved: dict[str, object], wanted: dict[str, object], path: Path) -> None:
+    saved, wanted = (json.loads(json.dumps(table)) for table in (saved, wanted))
+    for table in (saved, wanted):
+        table.pop("log", None)
+    for section in wanted:
+        if saved.get(section) != wanted[section]:
+            raise TrainingError(
+                f"was made by another recipe: its [{section}] differs",
+                path=path,
+                remedy="resume with the recipe it was made by, or start without --resume",
+            )

@@ -1,0 +1,222 @@
+"""The training loop, read top to bottom: batches in, one exported model out. Resumes bit for bit."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pcbin.errors import TrainingError
+from pcbin.train import checkpoint
+from pcbin.train.chamfer import chamfer_sum
+from pcbin.train.config import Config, OptimConfig
+from pcbin.train.data import Batches, Source, halves
+from pcbin.train.latents import BinaryBeta
+from pcbin.train.networks import Autoencoder
+
+Report = Callable[[dict[str, float]], None]
+
+
+@dataclass
+class State:
+    """All that a training is at one moment."""
+
+    model: Autoencoder
+    average: Autoencoder
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+
+
+def start(config: Config, sources: list[Source], device: torch.device) -> State:
+    """A fresh model whose decoder starts from the first training cloud, and its optimiser."""
+    torch.manual_seed(config.seed)
+    model = Autoencoder(config.model, config.seed)
+    if sources:
+        stride = len(sources[0].points[0]) // config.model.points
+        model.decoder.start_from(torch.from_numpy(sources[0].points[0][::stride].copy()))
+    return with_optimiser(model, config, device)
+
+
+def with_optimiser(model: Autoencoder, config: Config, device: torch.device) -> State:
+    """A state that begins at step 0 from the given model."""
+    model.to(device)
+    average = Autoencoder(config.model, config.seed).to(device)
+    average.load_state_dict(model.state_dict())
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=config.optim.rate, weight_decay=config.optim.weight_decay, fused=True
+    )
+    return State(model, average, optimiser)
+
+
+def train(
+    config: Config,
+    state: State,
+    batches: Batches,
+    validation: list[Source],
+    directory: Path,
+    report: Report,
+    stop: Callable[[], bool] = lambda: False,
+) -> State:
+    """Train to `config.optim.steps`, checkpointing into `directory`; `stop` is asked after every step.
+
+    Raises TrainingError when the loss stops being finite; the last checkpoint is then the last good one.
+    """
+    device = next(state.model.parameters()).device
+    recent: list[Tensor] = []
+    clock = time.monotonic()
+    with Log(directory / "log.csv") as log:
+        while state.step < config.optim.steps and not stop():
+            _set_phase(state, config.optim)
+            torch.manual_seed((config.seed << 32) + state.step)
+            clouds = torch.from_numpy(batches[state.step]).to(device)
+            measured = _step(state, clouds, config.optim)
+            if not math.isfinite(float(measured[0])):
+                raise TrainingError(
+                    f"the loss is {float(measured[0])} at step {state.step}",
+                    path=directory,
+                    remedy="the last checkpoint is good: start again from it with a smaller optim.rate",
+                )
+            recent.append(measured)
+            state.step += 1
+            last = state.step == config.optim.steps
+            if state.step % config.log.every == 0 or last:
+                row = _summary(recent, state, config, time.monotonic() - clock)
+                state.seconds += time.monotonic() - clock
+                clock, recent = time.monotonic(), []
+                if state.step % config.log.evaluate_every == 0 or last:
+                    row |= evaluate(state.average, validation)
+                    clock = time.monotonic()
+                log.write(row)
+                report(row)
+            if state.step % config.log.checkpoint_every == 0 or last:
+                checkpoint.save(directory, config, state)
+    checkpoint.save(directory, config, state)
+    return state
+
+
+def _set_phase(state: State, optim: OptimConfig) -> None:
+    rounded = state.step >= optim.rounded_from * optim.steps
+    for model in (state.model, state.average):
+        if isinstance(model.latent, BinaryBeta):
+            model.latent.rounded = rounded
+    progress = state.step / optim.steps
+    rate = optim.rate * min(1.0, (state.step + 1) / optim.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+
+
+def _step(state: State, clouds: Tensor, optim: OptimConfig) -> Tensor:
+    """One optimiser step; returns loss, error in sum form and KL, averaged over the batch."""
+    model = state.model
+
+    def reconstruct(latents: Tensor, rows: Tensor | None = None) -> Tensor:
+        return chamfer_sum(clouds if rows is None else clouds[rows], model.decode(latents))
+
+    with _precision(optim, clouds.device):
+        raw = model.encoder(clouds).float()
+        terms = model.latent.terms(raw, reconstruct)
+    loss = (terms.error + 2 * optim.alpha * terms.kl).mean()
+    state.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimiser.step()
+    _follow(state, optim)
+    return torch.stack([loss, terms.error.mean(), terms.kl.mean()]).detach()
+
+
+@torch.no_grad()
+def _follow(state: State, optim: OptimConfig) -> None:
+    """Move the average of the weights; early on it follows faster."""
+    decay = min(optim.average, (1 + state.step) / (10 + state.step))
+    torch._foreach_lerp_(list(state.average.parameters()), list(state.model.parameters()), 1 - decay)
+
+
+def _precision(optim: OptimConfig, device: torch.device) -> Any:
+    """bfloat16 for the matrix products where the processor has them, unless the recipe says otherwise."""
+    wanted = optim.precision == "bfloat16"
+    if optim.precision == "auto":
+        wanted = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
+
+
+def _summary(recent: list[Tensor], state: State, config: Config, seconds: float) -> dict[str, float]:
+    loss, error, kl = torch.stack(recent).mean(0).tolist()
+    rate = len(recent) * config.optim.batch / max(seconds, 1e-9)
+    left = (config.optim.steps - state.step) * config.optim.batch / rate
+    return {
+        "step": state.step,
+        "loss": loss,
+        "cd": error / config.model.points,
+        "kl": kl,
+        "samples_per_second": rate,
+        "seconds": state.seconds + seconds,
+        "seconds_left": left,
+    }
+
+
+@torch.no_grad()
+def reconstructions(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) -> np.ndarray:
+    """Clouds (n, N, 3) through the model's mode, or through its bits, in batches of 256."""
+    device = next(model.parameters()).device
+    decoded = []
+    for start in range(0, len(clouds), 256):
+        raw = model.encoder(torch.from_numpy(clouds[start : start + 256]).to(device))
+        latents = model.latent.bits(raw) if rounded else model.latent.mode(raw)  # type: ignore[operator]
+        decoded.append(model.decode(latents).cpu().numpy())
+    return np.concatenate(decoded)
+
+
+def distortions(clouds: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+    """Chamfer distance (n,) in mean form between clouds (n, N, 3) and decoded (n, M, 3)."""
+    from pcbin.train import neighbours
+
+    sums, _ = neighbours.chamfer(clouds, decoded)
+    return sums[:, 0] / clouds.shape[1] + sums[:, 1] / decoded.shape[1]
+
+
+def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:
+    """Mean CD over the sources' clouds, through the latent's mode and, for a binary latent, through its bits."""
+    if not sources:
+        return {}
+    clouds, _ = halves(np.concatenate([source.points for source in sources]))
+    row = {"validation_cd": float(distortions(clouds, reconstructions(model, clouds, rounded=False)).mean())}
+    if isinstance(model.latent, BinaryBeta):
+        decoded = reconstructions(model, clouds, rounded=True)
+        row["validation_cd_bits"] = float(distortions(clouds, decoded).mean())
+    return row
+
+
+class Log:
+    """A CSV file with one row a report; resuming appends."""
+
+    COLUMNS = (
+        *("step", "loss", "cd", "kl", "samples_per_second", "seconds", "seconds_left"),
+        *("validation_cd", "validation_cd_bits"),
+    )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Log:
+        fresh = not self.path.exists()
+        self.stream = self.path.open("a", newline="")
+        self.writer = csv.DictWriter(self.stream, self.COLUMNS)
+        if fresh:
+            self.writer.writeheader()
+        return self
+
+    def write(self, row: dict[str, float]) -> None:
+        self.writer.writerow(row)
+        self.stream.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
