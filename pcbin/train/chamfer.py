@@ -16,6 +16,9 @@ class _Chamfer(torch.autograd.Function):
         if not torch.isfinite(decoded).all():
             ctx.save_for_backward(torch.zeros_like(decoded))
             return torch.full((len(decoded),), torch.nan)
+        if not torch.isfinite(decoded).all():
+            ctx.save_for_backward(torch.zeros_like(decoded))
+            return torch.full((len(decoded),), torch.nan)
         sums, gradients = neighbours.chamfer(clouds.numpy(), decoded.detach().numpy())
         ctx.save_for_backward(torch.from_numpy(gradients))
         return torch.from_numpy(sums).sum(1)
