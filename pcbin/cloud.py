@@ -13,9 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pcbin.errors import CloudError, UsageError
 
 POINTS = 2048
-LARGEST = (
-    1e300  # a coordinate beyond this counts as infinite: its square or its sum with another may overflow
-)
+LARGEST, SMALLEST = 1e300, 1e-300  # coordinates beyond count as infinite, extents below as none
 THINNING = 16  # farthest-point resampling looks at no more than this many points per point it returns
 
 Method = Literal["random", "farthest"]
@@ -32,13 +30,13 @@ class Frame:
 
     @classmethod
     def of(cls, points: NDArray[Any]) -> Frame:
-        """The frame of finite points (N, 3), N > 0. Identical points have radius 0."""
+        """The frame of finite points (N, 3), N > 0, of any real dtype. Identical points have radius 0."""
         low, high = (np.asarray(edge, np.float64) for edge in (points.min(axis=0), points.max(axis=0)))
         centre = low / 2 + high / 2
         half = float((high / 2 - low / 2).max())
-        if half == 0:
+        if half < SMALLEST:
             return cls(low, 0.0)
-        scaled = (points - centre) / half  # squares of the raw offsets may leave the range of float64
+        scaled = (points - centre) / half  # the squares of unscaled offsets may leave the range of float64
         return cls(centre, half * float(np.sqrt(np.einsum("ij,ij->i", scaled, scaled).max())))
 
     def to_unit(self, points: NDArray[Any]) -> NDArray[np.float32]:
@@ -60,11 +58,11 @@ def clean(points: ArrayLike, path: str | os.PathLike[str] | None = None) -> tupl
     """
     array = np.asarray(points)
     if array.dtype.kind not in "fiu":
-        raise CloudError(
-            f"holds {array.dtype} values, not numbers", path=path, remedy="give real coordinates"
-        )
+        raise CloudError(f"holds {array.dtype} values", path=path, remedy="give real numbers")
     if array.ndim != 2 or array.shape[1] != 3:
-        raise CloudError(f"has shape {array.shape}", path=path, remedy="a cloud is (N, 3)")
+        transposed = array.ndim == 2 and array.shape[0] == 3
+        cause = f"has shape {array.shape}" + " and looks transposed" * transposed
+        raise CloudError(cause, path=path, remedy="a cloud is (N, 3)")
     if not len(array):
         raise CloudError("holds no points", path=path, remedy="leave it out")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -98,7 +96,8 @@ def resample(points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Meth
     if count == n:
         return points.copy()
     extra = rng.choice(count, n % count, replace=False)
-    return points[np.concatenate([np.tile(np.arange(count), n // count), extra])]
+    repeated: NDArray[T] = points[np.concatenate([np.tile(np.arange(count), n // count), extra])]
+    return repeated
 
 
 def _farthest(points: NDArray[T], n: int, first: int) -> NDArray[np.intp]:

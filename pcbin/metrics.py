@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
 
-BLOCK = (
-    1 << 18
-)  # distances held at a time by `nearest`: 1 MB of float32, which stays in the processor's cache
+BLOCK = 1 << 18  # distances held at a time: 1 MB of float32, which stays in the processor's cache
 
 
 def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """For each point of `a` (N, 3) its nearest in `b` (M, 3): squared distances (N,) float64 and indices (N,).
+    """For each point of `a` (N, 3) its nearest in `b` (M, 3): squared distances (N,) float64, indices (N,).
 
     Exact: float32 matrix products |b|^2 - 2ab of scaled points only rule out points that cannot be nearest;
     what is left is computed anew in float64. Time grows with N M, memory with N + M.
@@ -37,9 +35,9 @@ def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
     return squared, index
 
 
-# Scaled coordinates lie in [-1/2, 1/2], so no term of a product exceeds 3/2 and its float32 error (inputs
-# rounded, four products, three sums) stays below 12 units of 2^-24 x 3/2; two such errors part winner and rival.
-TOLERANCE = np.float32(2 * 12 * 1.5 * 2.0**-24)
+# Scaled coordinates lie in [-1/2, 1/2]. Rounding them to float32 moves a squared distance by 6 u at most (u is
+# 2^-24), the sum of squares adds 3 u, the product of four terms 9 u: 18 u, twice where two entries are compared.
+TOLERANCE = np.float32(40 * 2.0**-24)
 
 
 def _winners(
@@ -131,4 +129,6 @@ def _cloud(points: NDArray[Any]) -> NDArray[np.float64]:
     cloud = np.asarray(points, np.float64)
     if cloud.ndim != 2 or cloud.shape[1] != 3 or not len(cloud):
         raise CloudError(f"has shape {cloud.shape}", remedy="a cloud is (N, 3) with at least one point")
+    if not np.isfinite(cloud).all():
+        raise CloudError("holds NaN or infinity", remedy="drop such points first, with pcbin.cloud.clean")
     return cloud

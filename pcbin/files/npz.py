@@ -1,7 +1,8 @@
-"""NumPy's .npz: the array called `points`, or the only one that can be a cloud; read as .npy is."""
+"""NumPy's .npz: the array with a usual name, else the only one that can be a cloud; read as .npy is."""
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,42 +14,45 @@ from numpy.typing import NDArray
 from pcbin.errors import CloudError
 from pcbin.files import npy
 
-PREFERRED = ("points", "xyz", "pos", "positions", "vertices", "point_cloud", "pc")
-ALWAYS, RATIO = 1 << 28, 100  # what the members may unpack to, in bytes: this, or this many times the file
+USUAL = ("points", "xyz", "pos", "vertices")
+ALWAYS, RATIO = 1 << 28, 100  # bytes the members may unpack to: this many, or this many times the file's
+PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the two that NumPy writes
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
 
 def read(stream: IO[bytes], size: int) -> Iterator[NDArray[Any]]:
-    """The clouds of that one array. Refuses an archive that unpacks to far more than its size."""
+    """The clouds of that one array. Refuses an archive that would unpack to far more than its size."""
     try:
         with zipfile.ZipFile(stream) as archive:
-            members = {
-                info.filename[:-4]: info for info in archive.infolist() if info.filename.endswith(".npy")
-            }
-            if sum(info.file_size for info in members.values()) > max(ALWAYS, RATIO * size):
-                raise CloudError(
-                    "unpacks to over a hundred times its size, like a bomb", remedy="save it unpacked"
-                )
-            name = _choose(archive, members)
-            with archive.open(members[name]) as member:
-                yield from npy.read(member, members[name].file_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+            arrays = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            if sum(info.file_size for info in arrays) > max(ALWAYS, RATIO * size):
+                raise CloudError(f"unpacks to over {RATIO} times its size", remedy="save it unpacked")
+            if any(info.compress_type not in PLAIN for info in arrays):
+                raise CloudError("is packed in a way NumPy does not use", remedy="save it with numpy.savez")
+            info = _choose(archive, {info.filename[:-4]: info for info in arrays})
+            with archive.open(info) as member:
+                yield from npy.read(member, info.file_size)
+    except DAMAGE as error:
         raise CloudError(f"is no .npz, or damaged ({error})") from error
 
 
-def _choose(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> str:
-    for name in PREFERRED:
+def _choose(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> zipfile.ZipInfo:
+    for name in USUAL:
         if name in members:
-            return name
-    causes = {}
-    for name, info in members.items():
-        with archive.open(info) as member:
-            shape, _, dtype = npy.header(member)
-            causes[name] = npy.unusable(shape, dtype)
-    clouds = [name for name, cause in causes.items() if cause is None]
-    if len(clouds) == 1 or len(members) == 1:
-        return (clouds or list(members))[0]
-    found = f"{len(clouds)} arrays that could be it" if clouds else "no array that could be it"
-    raise CloudError(f"holds {found} among {', '.join(members) or 'none'}", remedy="call the cloud `points`")
+            return members[name]
+    clouds = list(members)
+    if len(members) > 1:
+        clouds = [name for name, info in members.items() if _is_cloud(archive, info)]
+    if len(clouds) != 1:
+        found = f"several arrays that could be the cloud ({', '.join(clouds)})" if clouds else "no cloud"
+        raise CloudError(f"holds {found}", remedy="call the cloud's array `points`")
+    return members[clouds[0]]
+
+
+def _is_cloud(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    with archive.open(info) as member:
+        shape, _, dtype = npy.header(member)
+    return not npy.unusable(shape, dtype)
 
 
 def write(stream: IO[bytes], points: NDArray[Any]) -> None:

@@ -1,10 +1,11 @@
-"""Where output goes: a name made a path that cannot leave its directory, and a file that appears whole or not at
-all. Knows no format."""
+"""Where output goes: names made paths that cannot leave a directory, files that appear whole or not at all.
+Knows no format."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,51 +14,53 @@ from typing import BinaryIO
 
 from pcbin.errors import OutputError
 
-LONGEST = (
-    255 - 32
-)  # bytes in one component of a path: what file systems take, less an extension and a temporary's mark
-DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
-    f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"
-}
-FORBIDDEN = set('\\:*?"<>|') | {chr(code) for code in (*range(32), 127)}
+LONGEST_PART, LONGEST = 255, 1024  # bytes of UTF-8 in one part of a name, and in all of it
+FORBIDDEN = re.compile(r'[\\\x00-\x1f\x7f:*?"<>|]' if os.name == "nt" else r"[\\\x00-\x1f\x7f]|^[A-Za-z]:")
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)", re.IGNORECASE)
 
 
 def target(outdir: str | os.PathLike[str], name: str, suffix: str = "") -> Path:
     """The path for `name`, parts joined by "/", with `suffix` (".ply") below `outdir`.
 
-    Raises OutputError for a name that is unsafe on any system, whichever runs this: absolute, with empty, `.` or
-    `..` parts, with backslashes, colons or control characters, a Windows device, ending in a dot or a space, too
-    long; and where a link in `outdir` leads out of it.
+    Raises OutputError for a name that is unsafe here or on another system: absolute, with empty, `.` or `..`
+    parts, a drive letter, backslashes, control characters, a Windows device, a part that ends in a dot or a
+    space or is too long; and for one that a link inside `outdir` would lead out of it.
     """
-    for part in name.split("/"):
-        if cause := _unsafe(part):
-            raise OutputError(
-                f"the name {name!r} {cause}", path=outdir, remedy="extract it under another name"
-            )
-    path = Path(outdir, *name.split("/"))
-    path = path.with_name(path.name + suffix)
-    root = Path(outdir).resolve()
-    if not path.parent.resolve().is_relative_to(root) or path.is_symlink():
+    if cause := _unsafe(name, suffix):
         raise OutputError(
-            f"the name {name!r} leads out through a link", path=outdir, remedy="use an empty directory"
+            f"the name {_shown(name)} {cause}",
+            path=outdir,
+            remedy="open the archive with pcbin.open and save this cloud under a name of your own",
         )
+    path = Path(outdir, name + suffix)
+    if not path.parent.resolve().is_relative_to(Path(outdir).resolve()) or os.path.islink(path):
+        cause = f"the name {_shown(name)} leads through a link"
+        raise OutputError(cause, path=outdir, remedy="use a new directory")
     return path
 
 
-def _unsafe(part: str) -> str:
-    """Why one part of a name may not be a file's name, or nothing."""
-    if part in ("", ".", ".."):
-        return "has an empty part or a dot for one"
-    if bad := sorted(FORBIDDEN.intersection(part)):
-        return f"holds {bad[0]!r}"
-    if part[-1] in ". ":
-        return "has a part that ends in a dot or a space"
-    if part.split(".")[0].rstrip().lower() in DEVICES:
-        return "has a part that is a device on Windows"
+def _unsafe(name: str, suffix: str) -> str:
+    """Why a name may not become a path, or nothing."""
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        return "is absolute, or has an empty, `.` or `..` part"
     try:
-        return "has a part that is too long" if len(part.encode()) > LONGEST else ""
+        sizes = [len(part.encode()) for part in (name + suffix).split("/")]
     except UnicodeEncodeError:
         return "is no valid Unicode"
+    if max(sizes) > LONGEST_PART or sum(sizes) > LONGEST:
+        return "is too long"
+    for part in (name + suffix).split("/"):
+        if FORBIDDEN.search(part):
+            return "holds a backslash, a control character, a drive letter or what this system forbids"
+        if part[-1] in ". ":
+            return "has a part that ends in a dot or a space"
+        if DEVICE.match(part):
+            return "is that of a device on Windows"
+    return ""
+
+
+def _shown(name: str) -> str:
+    return ascii(name if len(name) <= 80 else name[:77] + "...")
 
 
 @contextmanager
@@ -69,8 +72,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Itera
     """
     path = Path(path)
     if not overwrite and os.path.lexists(path):
-        raise OutputError("exists", path=path, remedy="choose another name or overwrite with --force")
-    partial = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}.tmp")
+        raise OutputError("exists", path=path, remedy="choose another name, or overwrite it with --force")
+    partial = path.with_name(f".pcbin-{secrets.token_hex(8)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "xb") as stream:
@@ -78,9 +81,11 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Itera
         os.replace(partial, path)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space" if full else "check the directory and its permissions"
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot be written: {reason}", path=path, remedy=remedy) from error
+        raise OutputError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            path=path,
+            remedy="free some space" if full else "check the directory and its permissions",
+        ) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Stanford PLY through plyfile, the only module that imports it; vertices of plain numbers NumPy reads itself.
+"""Stanford PLY through plyfile, the only module that imports it; NumPy reads vertices that are plain numbers.
 
-Counts are held against the file's size before anything is allocated. What follows the vertices is not looked at.
+Counts are held against the file's size before anything is allocated. What follows the vertices is not read.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 from pcbin.errors import CloudError
 
 LONGEST_HEADER = 1 << 20
-END = re.compile(rb"[\r\n]end_header[ \t]*(\r\n|\n|\r)")
-ELEMENT = re.compile(r"element\s+(\S+)\s+(\d+)$")
 CHUNK = 1 << 16  # rows of a binary file held at a time
+LIST_ROWS = 1 << 20  # rows plyfile may have to go through in Python
+TEXT = "="
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a header promises: the elements up to the vertices with their counts, and where their rows start."""
+    """What a header promises: the elements up to the vertices, their counts, and where their rows start."""
 
     header: str
     elements: list[plyfile.PlyElement]
     counts: list[int]
     start: int
-    order: str  # "<", ">", or "=" in text
+    order: str  # of bytes: "<" or ">", or TEXT
 
     @property
     def vertex(self) -> plyfile.PlyElement:
@@ -46,30 +46,31 @@ class Layout:
         return [names.index(axis) for axis in "xyz"]
 
     def least(self) -> int:
-        """Bytes that the rows take at the least: lists empty, numbers in text a digit and a blank (save the last)."""
-        rows = (sum(map(self._least, element.properties)) for element in self.elements)
-        return sum(itertools.starmap(int.__mul__, zip(rows, self.counts, strict=True))) - (self.order == "=")
+        """Bytes the rows take at the least: lists empty, numbers in text a digit and a blank."""
+        rows = [max(1, sum(map(self._least, element.properties))) for element in self.elements]
+        last_blank = self.order == TEXT
+        return sum(row * count for row, count in zip(rows, self.counts, strict=True)) - last_blank
 
     def _least(self, prop: plyfile.PlyProperty) -> int:
-        if self.order == "=":
+        if self.order == TEXT:
             return 2
-        return np.dtype(prop.list_dtype()[0] if _is_list(prop) else prop.dtype()).itemsize
+        return int(np.dtype(prop.list_dtype()[0] if _is_list(prop) else prop.dtype()).itemsize)
 
 
 def read(stream: IO[bytes], size: int) -> Iterator[NDArray[Any]]:
     """The file's one cloud, in the dtype of its coordinates (float64 from text)."""
     try:
         layout = _layout(stream)
-        columns, count = layout.columns(), layout.counts[-1]
+        columns = layout.columns()
+        count = layout.counts[-1]
+        if layout.least() > size - layout.start:
+            raise CloudError(f"is cut short or lies: {count} vertices do not fit into {size} bytes")
         if not count:
             raise CloudError("holds no points: it has zero vertices", remedy="leave it out")
-        if layout.least() > size - layout.start:
-            raise CloudError(f"is cut short or lies: {count} vertices do not fit into its {size} bytes")
         stream.seek(layout.start)
-        text = layout.order == "="
-        if text and not any(map(_is_list, layout.vertex.properties[: max(columns) + 1])):
+        if layout.order == TEXT and not any(map(_is_list, layout.vertex.properties[: max(columns) + 1])):
             yield _from_text(stream, layout, columns)
-        elif text or any(_is_list(prop) for element in layout.elements for prop in element.properties):
+        elif any(_is_list(prop) for element in layout.elements for prop in element.properties):
             yield _from_lists(stream, layout, columns)
         else:
             yield _from_binary(stream, layout, columns)
@@ -79,24 +80,28 @@ def read(stream: IO[bytes], size: int) -> Iterator[NDArray[Any]]:
 
 def _layout(stream: IO[bytes]) -> Layout:
     head = stream.read(LONGEST_HEADER)
-    end = END.search(head)
-    if not re.match(rb"ply[ \t]*[\r\n]", head) or end is None:
-        raise CloudError("is no PLY: no header from `ply` to `end_header`")
-    lines = [line.strip() for line in head[: end.start()].decode("latin-1").splitlines()]
-    lines = [line for line in lines if line and line.split()[0] not in ("comment", "obj_info")]
-    counted = [(index, match) for index, line in enumerate(lines) if (match := ELEMENT.match(line))]
-    names = [match[1] for _, match in counted]
+    end = re.search(rb"[\r\n]end_header[ \t]*(\r?\n|\r)", head)
+    if not end or not re.match(rb"ply[ \t]*[\r\n]", head):
+        raise CloudError("is no PLY: it has no header from `ply` to `end_header`")
+    lines, names, counts = [], [], []
+    for line in head[: end.start()].decode("latin-1").splitlines():
+        words = line.split()
+        if not words or words[0] in ("comment", "obj_info"):
+            continue
+        if words[0] == "element":
+            if "vertex" in names:
+                break
+            names.append(words[1] if len(words) == 3 else "")
+            counts.append(int(words[-1]))
+        lines.append(line.strip())
     if "vertex" not in names:
         raise CloudError("has no vertices", remedy="leave it out")
-    counted = counted[: names.index("vertex") + 2]
-    if len(counted) > names.index("vertex") + 1:  # drop the elements after the vertices
-        lines = lines[: counted.pop()[0]]
+    if min(counts) < 0:
+        raise CloudError(f"lies: {min(counts)} rows")
     header = "\n".join([*lines, "end_header\n"])
-    empty = re.sub(r"(?m)^(element\s+\S+)\s+\d+$", r"\1 0", header)
+    empty = re.sub(r"(?m)^(element.*?)\S+$", r"\g<1>0", header)
     data = plyfile.PlyData.read(io.BytesIO(empty.encode("latin-1")))
-    return Layout(
-        header, list(data.elements), [int(match[2]) for _, match in counted], end.end(), data.byte_order
-    )
+    return Layout(header, list(data.elements), counts, end.end(), data.byte_order)
 
 
 def _is_list(prop: plyfile.PlyProperty) -> bool:
@@ -105,22 +110,20 @@ def _is_list(prop: plyfile.PlyProperty) -> bool:
 
 def _from_text(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArray[Any]:
     *before, count = layout.counts
-    rows = io.TextIOWrapper(stream, encoding="latin-1")
-    try:
-        tail = itertools.islice(rows, sum(before), None)
-        points = np.loadtxt(tail, np.float64, comments=None, usecols=columns, max_rows=count, ndmin=2)
-    finally:
-        rows.detach()
+    filled = (line for line in io.TextIOWrapper(stream, encoding="latin-1") if not line.isspace())
+    rows = itertools.islice(filled, sum(before), sum(before) + count)
+    first = list(itertools.islice(rows, 1))  # loadtxt warns of nothing at all
+    lines = itertools.chain(first, rows)
+    points = np.loadtxt(lines, comments=None, usecols=columns, ndmin=2) if first else np.empty((0, 3))
     if len(points) < count:
-        raise CloudError(f"is cut short: {len(points)} of {count} vertices")
+        raise CloudError(f"is cut short: it has {len(points)} of {count} vertices")
     return points
 
 
 def _from_binary(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArray[Any]:
     *before, row = (element.dtype(layout.order) for element in layout.elements)
-    stream.seek(
-        sum(count * dtype.itemsize for dtype, count in zip(before, layout.counts, strict=False)), io.SEEK_CUR
-    )
+    skipped = sum(dtype.itemsize * n for dtype, n in zip(before, layout.counts, strict=False))
+    stream.seek(skipped, io.SEEK_CUR)
     axes = [layout.vertex.properties[column].name for column in columns]
     count = layout.counts[-1]
     points = np.empty((count, 3), np.result_type(*(row[axis] for axis in axes)))
@@ -132,7 +135,9 @@ def _from_binary(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArr
 
 
 def _from_lists(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArray[Any]:
-    """Row by row, by plyfile: the whole file in memory, so that no length in it can ask for more."""
+    """Row by row, by plyfile, from memory, so that no length in the file can ask for more than it has."""
+    if sum(layout.counts) > LIST_ROWS:
+        raise CloudError("has too many rows with lists up to its vertices", remedy="put plain vertices first")
     vertex = plyfile.PlyData.read(io.BytesIO(layout.header.encode("latin-1") + stream.read()))["vertex"]
     return np.stack([vertex[layout.vertex.properties[column].name] for column in columns], axis=1)
 

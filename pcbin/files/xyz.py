@@ -1,11 +1,13 @@
 """Text with a point a line: numbers parted by blanks, tabs, commas or semicolons, the first three x, y and z.
 
-Lines before the first row of numbers are a header; where it names columns x, y and z, those are taken.
+What comes before the first row of numbers is a header; if its last line names the columns, x, y and z are
+taken from where it says.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from typing import IO, Any
@@ -15,47 +17,42 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError
 
-COMMENTS = ["#", "//", "%"]
-HEADER_LINES = 64
+HEADER_LINES, LONGEST_LINE = 256, 1 << 16
 
 
 def read(stream: IO[bytes], size: int) -> Iterator[NDArray[Any]]:
     """The one cloud of the file, float64."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace")
-    columns: tuple[int, ...] = (0, 1, 2)
+    header = ""
     for _ in range(HEADER_LINES):
-        start = text.tell()
-        line = text.readline(1 << 16)
-        if not line:
-            raise CloudError("holds no row of three numbers", remedy="leave it out")
-        delimiter = next((mark for mark in ";,\t" if mark in line), None)
-        if _numbers(line, delimiter):
+        first = text.readline(LONGEST_LINE)
+        delimiter = next((mark for mark in ";," if mark in first), None)
+        if _is_row(first, delimiter):
             break
-        columns = _named(line) or columns
+        header = first if first.strip() else header
     else:
-        raise CloudError(
-            f"has no row of three numbers in its first {HEADER_LINES} lines", remedy="leave it out"
-        )
-    text.seek(start)
+        cause = f"has no row of three numbers in its first {HEADER_LINES} lines"
+        raise CloudError(cause, remedy="leave it out")
+    columns = _columns(header, len(first.split(delimiter)))
+    rows = itertools.chain([first], text)
     try:
-        yield np.loadtxt(text, np.float64, comments=COMMENTS, delimiter=delimiter, usecols=columns, ndmin=2)
+        yield np.loadtxt(rows, np.float64, delimiter=delimiter, usecols=columns, ndmin=2)
     except ValueError as error:
         raise CloudError(f"has a row that is no point ({error})") from error
-    finally:
-        text.detach()
 
 
-def _numbers(line: str, delimiter: str | None) -> bool:
+def _is_row(line: str, delimiter: str | None) -> bool:
     try:
         return len([float(word) for word in line.split(delimiter)[:3]]) == 3
     except ValueError:
         return False
 
 
-def _named(line: str) -> tuple[int, ...] | None:
-    """Where a header line names x, y and z."""
-    words = re.findall(r"\w+", line.lower())
-    return tuple(words.index(axis) for axis in "xyz") if {"x", "y", "z"} <= set(words) else None
+def _columns(header: str, count: int) -> list[int]:
+    """Where the header's names, if there are as many as columns, place x, y and z; else the first three."""
+    names = re.findall(r"\w+", header.lower())
+    named = len(names) == count and {"x", "y", "z"} <= set(names)
+    return [names.index(axis) for axis in "xyz"] if named else [0, 1, 2]
 
 
 def write(stream: IO[bytes], points: NDArray[Any]) -> None:
