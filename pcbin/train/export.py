@@ -22,7 +22,7 @@ def export(path: str | os.PathLike[str], model: Autoencoder, config: Config, sum
     tensors = {
         name: value.detach().cpu().numpy().clip(-LARGEST_HALF, LARGEST_HALF).astype(np.float16)
         for name, value in model.state_dict().items()
-        if name.startswith(("encoder.", "decoder."))
+        if name.startswith(("encoder.", "decoder.", "latent."))
     }
     described = json.loads(json.dumps(recipe.to_dict(config)))
     training = {"recipe": {key: described[key] for key in ("seed", "data", "optim")}, **summary}
