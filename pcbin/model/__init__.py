@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from typing import Any, Protocol
 
+from pcbin.errors import ModelError
 from pcbin.model.config import Config, Decoder, Encoder, Latent
 from pcbin.model.model import Model
 from pcbin.model.registry import DEFAULT, locate, shipped
@@ -13,8 +15,19 @@ from pcbin.model.weights import cut_decoder, parse, read, save
 
 __all__ = [
     "DEFAULT", "Config", "Decoder", "Encoder", "Latent", "Model",
-    "cut_decoder", "load", "loads", "locate", "save", "shipped",
+    "cut_decoder", "load", "load_for", "loads","locate", "parse", "read", "save", "shipped",
 ]  # fmt: skip
+
+
+class Coded(Protocol):
+    """What `load_for` needs of an archive: whose codes it holds, and the decoder's file it may carry."""
+
+    @property
+    def header(self) -> Any: ...
+    @property
+    def model(self) -> bytes | None: ...
+    @property
+    def path(self) -> Any: ...
 
 
 def load(name_or_path: str | os.PathLike[str] = DEFAULT, *, device: str = "cpu") -> Model:
@@ -30,6 +43,36 @@ def load(name_or_path: str | os.PathLike[str] = DEFAULT, *, device: str = "cpu")
     path = locate(name_or_path)
     status = path.stat()
     return _load(str(path.resolve()), status.st_mtime_ns, status.st_size, device)
+
+
+def load_for(
+    archive: Coded, name_or_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+) -> Model:
+    """Load the model that an archive's codes belong to: the one given, the one the archive carries,
+    or the shipped one of its name.
+
+    Raises:
+        ModelError: that is not the model whose SHA-256 the archive's header has, or there is none.
+    """
+    header = archive.header
+    embedded = archive.model if name_or_path is None else None
+    try:
+        model = (
+            loads(embedded, device=device) if embedded else load(name_or_path or header.model, device=device)
+        )
+    except ModelError as error:
+        if name_or_path is not None or embedded:
+            raise
+        cause = f"its codes need the model {header.model}, SHA-256 {header.model_sha256}, which is not here"
+        raise ModelError(cause, path=archive.path, remedy="give its file with --model") from error
+    if model.sha256 != header.model_sha256:
+        raise ModelError(
+            f"its codes need the model {header.model} with SHA-256 {header.model_sha256}, "
+            f"this is {model.name} with {model.sha256}",
+            path=archive.path,
+            remedy="give the right file with --model",
+        )
+    return model
 
 
 def loads(data: bytes, *, device: str = "cpu") -> Model:

@@ -94,8 +94,10 @@ class PointNet:
 
 def basis_features(clouds: Array, basis: Array) -> Array:
     """Clouds (B, n, 3) to features (B, 3 m): basis points (m, 3) to their nearest cloud points."""
-    features = np.stack([cloud[closest(basis, cloud)] for cloud in clouds]) if len(clouds) else clouds[:, :0]
-    return (features - basis).reshape(len(clouds), 3 * len(basis))
+    features = np.empty((len(clouds), *basis.shape), np.float32)
+    for cloud, feature in zip(clouds, features, strict=True):
+        feature[:] = cloud[closest(basis, cloud)] - basis
+    return features.reshape(len(clouds), basis.size)
 
 
 def build_encoder(encoder: Encoder, tensors: Mapping[str, Array]) -> Network:

@@ -1,0 +1,154 @@
+"""A model's numbers: against definitions written out here, for every kind of latent and encoder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pcbin.errors import ModelError
+from pcbin.model import cut_decoder, load, loads
+
+KINDS = ("beta", "plain", "normal", "mixture")
+
+
+@pytest.fixture
+def clouds() -> NDArray[np.float32]:
+    return (np.random.default_rng(3).normal(size=(5, 2048, 3)) / 4).astype(np.float32)
+
+
+def _layer(x: Any, tensors: dict[str, Any], name: str) -> Any:
+    y = x @ tensors[f"{name}.linear.weight"].T + tensors[f"{name}.linear.bias"]
+    y = (y - y.mean(-1, keepdims=True)) / np.sqrt(y.var(-1, keepdims=True) + 1e-5)
+    return y * tensors[f"{name}.norm.weight"] + tensors[f"{name}.norm.bias"]
+
+
+def _mlp(x: Any, tensors: dict[str, Any], depth: int) -> Any:
+    for i in range(depth):
+        y = _layer(x, tensors, f"blocks.{i}")
+        y = y / (1 + np.exp(-y))
+        x = x + y if x.shape == y.shape else y
+    return x @ tensors["head.weight"].T + tensors["head.bias"]
+
+
+def _double(tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+
+
+def test_basis_encoder_and_decoder(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
+    model = load(tiny_model)
+    tensors = _double(model.weights.part("encoder"))
+    features = []
+    for cloud in clouds:
+        squared = np.square(tensors["basis"][:, None] - cloud[None]).sum(-1)
+        features.append((cloud[squared.argmin(1)] - tensors["basis"]).ravel())
+    np.testing.assert_allclose(model.raw(clouds), _mlp(np.stack(features), tensors, 2), atol=1e-4)
+    bits = np.random.default_rng(0).random((5, 128)) < 0.5
+    expected = _mlp(2.0 * bits - 1, _double(model.weights.part("decoder")), 2).reshape(5, 2048, 3)
+    np.testing.assert_allclose(model.decode(bits), expected, atol=1e-4)
+    np.testing.assert_array_equal(
+        model.decode_codes(np.packbits(bits, axis=1, bitorder="little")), model.decode(bits)
+    )
+
+
+def test_point_encoder(make_model: Callable[..., Path], clouds: NDArray[np.float32]) -> None:
+    model = load(make_model("points", encoder="pointnet"))
+    tensors = _double(model.weights.part("encoder"))
+    x = clouds.astype(np.float64)
+    for i in range(2):
+        x = np.maximum(_layer(x, tensors, f"points.{i}"), 0)
+    np.testing.assert_allclose(model.raw(clouds), _mlp(x.max(axis=1), tensors, 2), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_latents(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
+    model = load(make_model(kind, kind=kind))
+    raw, latents = model.raw(clouds), model.latents(clouds)
+    assert latents.shape == (5, 128)
+    assert latents.dtype == np.float32
+    if kind == "plain":
+        expected = raw
+    elif kind == "normal":
+        expected = raw[:, :128]
+    elif kind == "mixture":
+        expected = np.stack([row[3 + 128 * row[:3].argmax() :][:128] for row in raw])
+        assert model.prior_means.shape == (3, 128)
+    else:
+        alpha, beta = np.split(np.log1p(np.exp(raw)), 2, axis=1)
+        expected = alpha / (alpha + beta)
+    np.testing.assert_allclose(latents, expected, rtol=1e-4)
+    assert model.decode(latents).shape == (5, 2048, 3)
+
+
+def test_codes_are_the_likelier_ends(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
+    model = load(tiny_model)
+    codes = model.codes(clouds)
+    assert codes.shape == (5, 16)
+    assert codes.dtype == np.uint8
+    bits = np.unpackbits(codes, axis=1, bitorder="little").astype(bool)
+    np.testing.assert_array_equal(bits, model.latents(clouds) > 0.5)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_only_beta_makes_codes(
+    make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str
+) -> None:
+    model = load(make_model(kind, kind=kind))
+    for ask in (
+        lambda: model.codes(clouds),
+        lambda: model.decode_codes(np.zeros((1, 16), np.uint8)),
+        lambda: model.bits,
+    ):
+        with pytest.raises(ModelError, match=f"{kind} latents"):
+            ask()
+    if kind != "mixture":
+        with pytest.raises(ModelError, match="not a mixture"):
+            _ = model.prior_means
+
+
+def test_shapes_are_checked(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    with pytest.raises(ModelError, match=r"clouds of this model are \(B, 2048, 3\), not \(2048, 3\)"):
+        model.codes(np.zeros((2048, 3)))
+    with pytest.raises(ModelError, match=r"latents of this model are \(B, 128\)"):
+        model.decode(np.zeros((1, 127)))
+    with pytest.raises(ModelError, match=r"codes are \(B, 16\) uint8"):
+        model.decode_codes(np.zeros((1, 16), np.int64))  # type: ignore[arg-type]
+
+
+def test_no_clouds_at_all(tiny_model: Path) -> None:
+    model = load(tiny_model)
+    assert model.codes(np.empty((0, 2048, 3))).shape == (0, 16)
+    assert model.decode_codes(np.empty((0, 16), np.uint8)).shape == (0, 2048, 3)
+
+
+def test_decoder_alone(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
+    whole = load(tiny_model)
+    part = loads(cut_decoder(whole.weights))
+    codes = whole.codes(clouds)
+    np.testing.assert_array_equal(part.decode_codes(codes), whole.decode_codes(codes))
+    with pytest.raises(ModelError, match="decoder alone"):
+        part.codes(clouds)
+
+
+@pytest.mark.parametrize("encoder", ["bps", "pointnet"])
+def test_torch_engine_agrees(
+    make_model: Callable[..., Path], clouds: NDArray[np.float32], encoder: str
+) -> None:
+    from pcbin.model import torch_engine
+
+    model = load(make_model("any", encoder=encoder))
+    weights = model.weights
+    assert weights.config.encoder is not None
+    encode = torch_engine.build_encoder(weights.config.encoder, weights.part("encoder"), "cpu")
+    decode = torch_engine.build_decoder(weights.config, weights.part("decoder"), "cpu")
+    np.testing.assert_allclose(encode(clouds), model.raw(clouds), atol=1e-4)
+    latents = model.latents(clouds)
+    np.testing.assert_allclose(decode(2 * latents - 1).reshape(-1, 2048, 3), model.decode(latents), atol=1e-4)
+
+
+def test_a_device_that_is_not_there(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="cannot use the device"):
+        load(tiny_model, device="nonsense").decode(np.zeros((1, 128)))
