@@ -1,0 +1,227 @@
+"""Finding a record by its name: which chunks may hold it. Chunks written in the order of their names need only the
+first and last name of each; others get a table of hashes. Also keeps a writer from using a name twice."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin.archive import columns as c
+from pcbin.archive.layout import bad, crc
+from pcbin.errors import UsageError
+
+FENCES, HASHES = 1, 2
+MOST_OVERLAP = 4  # with fences alone, a name may lie between those of this many chunks
+GROUP = 256  # chunks in one part of the index
+GROUP_TEXT = 1 << 20  # bytes of fences in one part
+PAGE = 4096  # hashes in one page, about
+READ_AHEAD = 1 << 16
+MOST_IN_PAGE = 1 << 21  # over what GROUP chunks can hold with one hash
+PAGE_ENTRY = np.dtype([("length", "<u4"), ("records", "<u4"), ("crc", "<u4")])
+
+
+@dataclass(frozen=True)
+class Part:
+    """One NAME block: its kind, the chunks it covers, its payload, and how much of that the block's checksum covers."""
+
+    kind: int
+    chunk: int
+    chunks: int
+    payload: bytes
+    checked: int
+
+
+class NameIndex:
+    """Gathers, chunk by chunk, what an index needs; hashes go to a temporary file."""
+
+    def __init__(self, spool: IO[bytes]) -> None:
+        self.spool = spool
+        self._fences: list[tuple[bytes, bytes] | None] = []
+        self._counts: list[int] = []
+
+    def add(self, names: list[bytes] | None) -> None:
+        self._fences.append((min(names), max(names)) if names else None)
+        self._counts.append(len(names) if names else 0)
+        if names:
+            self.spool.write(np.fromiter(map(zlib.crc32, names), np.uint32, len(names)).tobytes())
+
+    def parts(self) -> Iterator[Part]:
+        """The blocks of the index; none for chunks without names."""
+        hashed = _overlap([fence for fence in self._fences if fence]) > MOST_OVERLAP
+        self.spool.seek(0)
+        for start, end in self._groups():
+            if hashed:
+                yield self._hashes(start, end)
+            else:
+                payload = c.pack_names([name for fence in self._fences[start:end] if fence for name in fence])
+                yield Part(FENCES, start, end - start, payload, len(payload))
+
+    def _groups(self) -> Iterator[tuple[int, int]]:
+        """Runs of chunks with names, small enough for one block."""
+        start = text = 0
+        for i, fence in enumerate([*self._fences, None]):
+            text += sum(map(len, fence)) if fence else 0
+            if start < i and (fence is None or i - start == GROUP or text > GROUP_TEXT):
+                yield start, i
+                start, text = i, sum(map(len, fence)) if fence else 0
+            if fence is None:
+                start = i + 1
+
+    def _hashes(self, start: int, end: int) -> Part:
+        counts = self._counts[start:end]
+        hashes = np.frombuffer(self.spool.read(4 * sum(counts)), np.uint32)
+        payload, checked = pack_hashes(hashes, np.repeat(np.arange(end - start), counts))
+        return Part(HASHES, start, end - start, payload, checked)
+
+
+def _overlap(fences: list[tuple[bytes, bytes]]) -> int:
+    """In how many of these ranges one name can lie at most."""
+    edges = sorted([(low, 0) for low, _ in fences] + [(high, 1) for _, high in fences])
+    depth = most = 0
+    for _, closing in edges:
+        depth += -1 if closing else 1
+        most = max(most, depth)
+    return most
+
+
+# --- hashes ----------------------------------------------------------------------------------------------------
+
+
+def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.int64]) -> tuple[bytes, int]:
+    """The payload of a NAME block of kind HASHES, and the length of its page table.
+
+    Page p of 2**k holds the hashes whose upper k bits are p, ascending, as differences, and the chunk of each.
+    """
+    bits = min(16, max(0, (len(hashes) // PAGE).bit_length()))
+    order = np.argsort(hashes, kind="stable")
+    hashes, chunks = hashes[order].astype(np.int64), chunks[order]
+    bounds = np.searchsorted(hashes, np.arange((1 << bits) + 1) << (32 - bits)).tolist()
+    table, pages = np.zeros(1 << bits, PAGE_ENTRY), []
+    for page, (start, end) in enumerate(pairwise(bounds)):
+        first = page << (32 - bits)
+        data = c.planes(np.diff(hashes[start:end], prepend=first)) + c.planes(chunks[start:end])
+        table[page] = (len(data), end - start, crc(data))
+        pages.append(data)
+    head = bytes([bits]) + table.tobytes()
+    return head + b"".join(pages), len(head)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where in a payload of kind HASHES the hash of a name would be: bytes `start` to `end`."""
+
+    start: int
+    end: int
+    records: int
+    crc: int
+    base: int  # the lowest hash it may hold
+
+
+def page_bits(data: bytes) -> int:
+    """How many upper bits of a hash choose its page, from the start of a payload of kind HASHES."""
+    if not data or data[0] > 16:
+        bad("the index of names is damaged")
+    return data[0]
+
+
+def table_size(bits: int) -> int:
+    return 1 + (PAGE_ENTRY.itemsize << bits)
+
+
+def page_of(head: bytes, name: bytes) -> Page:
+    """The page for a name, from the page table."""
+    bits = page_bits(head)
+    if len(head) != table_size(bits):
+        bad("the index of names is cut off")
+    table = np.frombuffer(head, PAGE_ENTRY, 1 << bits, 1)
+    page = zlib.crc32(name) >> (32 - bits)
+    start = len(head) + int(table["length"][:page].sum(dtype=np.uint64))
+    entry = table[page]
+    return Page(start, start + int(entry["length"]), int(entry["records"]), int(entry["crc"]), page << (32 - bits))
+
+
+def look_up(page: Page, data: bytes, name: bytes) -> list[int]:
+    """The chunks, counted from the part's first, that hold a name with this name's hash."""
+    if crc(data) != page.crc or page.records > MOST_IN_PAGE:
+        bad("the index of names does not match its checksum")
+    if not page.records:
+        return []
+    cursor = c.Cursor(data)
+    hashes, chunks = cursor.planes(page.records), cursor.planes(page.records)
+    cursor.end()
+    ascending = np.cumsum(hashes) + np.uint64(page.base)
+    return sorted(set(chunks[ascending == np.uint64(zlib.crc32(name))].tolist()))
+
+
+# --- names used once ------------------------------------------------------------------------------------------
+
+
+class UniqueNames:
+    """Remembers which names are taken. While names come in ascending order it only keeps the last one in memory;
+    once they do not, 8 bytes for each."""
+
+    def __init__(self, existing: Iterable[list[bytes]] = ()) -> None:
+        self._last = b""
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the writer
+        self._runs: list[NDArray[np.int64]] | None = None  # sorted, each at least twice as long as the next
+        for names in existing:
+            self._note(names)
+
+    def taken(self, names: list[bytes]) -> list[bool]:
+        """For each name whether it, or an equal one before it in the list, is taken."""
+        if _ascending(self._last, names):
+            return [False] * len(names)
+        seen: set[bytes] = set()
+        answers = []
+        known = np.zeros(len(names), bool)
+        hashes = _hashes(names)
+        for run in self._all_runs():
+            known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        for name, used in zip(names, known.tolist(), strict=True):
+            answers.append(used or name in seen)
+            seen.add(name)
+        return answers
+
+    def add(self, names: list[bytes]) -> None:
+        """Raises UsageError, and adds none, if one of the names is taken."""
+        if any(taken := self.taken(names)):
+            name = names[taken.index(True)].decode("utf-8", "replace")
+            raise UsageError(f"the name {name!r} is already in the archive", remedy="give one of the two another name")
+        self._note(names)
+
+    def _note(self, names: list[bytes]) -> None:
+        if self._runs is None and _ascending(self._last, names):
+            self._spool.write(_hashes(names).tobytes())
+            self._last = names[-1]
+        else:
+            self._merge(np.sort(_hashes(names)))
+            self._last = b"\xff"  # above every name: from now on none counts as ascending
+
+    def _all_runs(self) -> list[NDArray[np.int64]]:
+        if self._runs is None:
+            self._spool.seek(0)
+            before = np.sort(np.frombuffer(self._spool.read(), np.int64))
+            self._runs = [before] if len(before) else []
+        return self._runs
+
+    def _merge(self, run: NDArray[np.int64]) -> None:
+        runs = self._all_runs()
+        while runs and len(runs[-1]) < 2 * len(run):
+            run = np.sort(np.concatenate([runs.pop(), run]), kind="stable")
+        runs.append(run)
+
+
+def _ascending(last: bytes, names: list[bytes]) -> bool:
+    return bool(names) and last < names[0] and all(map(bytes.__lt__, names, names[1:]))
+
+
+def _hashes(names: list[bytes]) -> NDArray[np.int64]:
+    """Python's own hash: seeded per process, so that nobody can prepare names that collide."""
+    return np.fromiter(map(hash, names), np.int64, len(names))
