@@ -3,66 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
 
+F = TypeVar("F", np.float32, np.float64)
 BLOCK = 1 << 18  # distances held at a time: 1 MB of float32, which stays in the processor's cache
 
 
 def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """For each point of `a` (N, 3) its nearest in `b` (M, 3): squared distances (N,) float64, indices (N,).
 
-    Exact: float32 matrix products |b|^2 - 2ab of scaled points only rule out points that cannot be nearest;
-    what is left is computed anew in float64. Time grows with N M, memory with N + M.
+    Exact, the first of equals: products of float32 matrices only rule out points that cannot be nearest; what
+    they leave is compared in float64. Time grows with N M, memory with N + M.
     """
     a, b = _cloud(a), _cloud(b)
     low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
-    centre, scale = (low + high) / 2, float((high - low).max()) or 1.0
-    left, right = (np.ones((len(p), 4), np.float32) for p in (a, b))
-    left[:, :3] = (a - centre) / scale
-    right[:, :3] = (b - centre) / scale
-    right[:, 3] = np.einsum("ij,ij->i", right[:, :3], right[:, :3])
-    right[:, :3] *= -2
-    squared, index = np.empty(len(a)), np.empty(len(a), np.intp)
+    centre, scale = low / 2 + high / 2, float((high - low).max()) or 1.0
+    left, right = _factors(*(((cloud - centre) / scale).astype(np.float32) for cloud in (a, b)))
+    index = np.empty(len(a), np.intp)
     rows = max(1, BLOCK // len(b))
     for start in range(0, len(a), rows):
         part = slice(start, start + rows)
-        squared[part], index[part] = _winners(a[part], b, left[part] @ right.T)
-    return squared, index
-
-
-# Scaled coordinates lie in [-1/2, 1/2]. Rounding them to float32 moves a squared distance by 6 u at most (u is
-# 2^-24), the sum of squares adds 3 u, the product of four terms 9 u: 18 u, twice where two entries are compared.
-TOLERANCE = np.float32(40 * 2.0**-24)
-
-
-def _winners(
-    a: NDArray[np.float64], b: NDArray[np.float64], rough: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Exact squared distances and indices of the nearest in `b`, from `rough` distances (len(a), len(b))."""
-    close = rough <= rough.min(axis=1, keepdims=True) + TOLERANCE
-    row, column = np.divmod(np.flatnonzero(close), len(b))
-    offset = a[row] - b[column]
-    squared = np.einsum("ij,ij->i", offset, offset)
-    if len(row) > len(a):
-        order = np.lexsort((squared, row))
-        first = order[np.searchsorted(row, np.arange(len(a)))]
-        squared, column = squared[first], column[first]
-    return squared, column
+        index[part] = _winners(a[part], b, left[part] @ right)
+    return _squares(a - b[index]), index
 
 
 def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
-    """As the indices of `nearest`, in float32 alone and for clouds in the unit sphere: twice as fast, and a
-    point may lose to a rival that is farther by 1e-6 in squared distance.
-
-    The nearest maximises a.b - |b|^2 / 2, one matrix product of four columns.
-    """
-    left = np.concatenate([a, np.ones((len(a), 1), np.float32)], axis=1)
-    right = np.concatenate([b.T, -0.5 * np.square(b).sum(axis=1)[None]])
+    """As the indices of `nearest`, in float32 alone, for clouds in the unit sphere: faster, but the nearest
+    may lose to a rival that is farther by 1e-6 in squared distance."""
+    left, right = _factors(a, b)
     index = np.empty(len(a), np.intp)
     rows = max(1, BLOCK // len(b))
     for start in range(0, len(a), rows):
@@ -71,15 +44,50 @@ def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
     return index
 
 
+def _factors(
+    a: NDArray[np.float32], b: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Matrices (N, 4) and (4, M) whose product, a.b - |b|^2 / 2, is largest for the nearest."""
+    left = np.concatenate([a, np.ones((len(a), 1), np.float32)], axis=1)
+    return left, np.concatenate([b.T, -_squares(b)[None] / 2])
+
+
+def _squares(offsets: NDArray[F]) -> NDArray[F]:
+    squares: NDArray[F] = np.einsum("ij,ij->i", offsets, offsets)
+    return squares
+
+
+# Points in a box of side 1 around 0, u = 2^-24: rounding them to float32 moves a squared distance by at most
+# 6 u, so a product by 3 u; summing the squares adds 1.5 u, the four terms 4.5 u. Two products are compared.
+TOLERANCE = np.float32(20 * 2.0**-24)
+
+
+def _winners(
+    a: NDArray[np.float64], b: NDArray[np.float64], products: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """Indices (len(a),) of the nearest in `b`, from their float32 products (len(a), len(b))."""
+    every = np.arange(len(a))
+    index: NDArray[np.intp] = products.argmax(axis=1)
+    best = products[every, index]
+    products[every, index] = -np.inf
+    second = products[every, products.argmax(axis=1)]
+    products[every, index] = best
+    close = np.flatnonzero(second >= best - TOLERANCE)
+    row, rival = np.nonzero(products[close] >= best[close, None] - TOLERANCE)
+    order = np.lexsort((_squares(a[close[row]] - b[rival]), row))
+    index[close] = rival[order[np.searchsorted(row, np.arange(len(close)))]]
+    return index
+
+
 def unit_chamfer(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """As `chamfer`, for clouds in the unit sphere, by `closest`: what whole collections are measured with."""
-    forth, back = a - b[closest(a, b)], b - a[closest(b, a)]
-    return float(np.square(forth).sum(axis=1).mean() + np.square(back).sum(axis=1).mean())
+    return float(_squares(a - b[closest(a, b)]).mean() + _squares(b - a[closest(b, a)]).mean())
 
 
 def chamfer(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Chamfer distance, mean form (after Fan et al., CVPR 2017): the mean squared distance from a point of `a`
-    (N, 3) to its nearest in `b` (M, 3), plus the same from `b` to `a`. In the square of the clouds' unit."""
+    """Chamfer distance, mean form (after Fan et al., CVPR 2017): the mean squared distance from the points of
+    `a` (N, 3) to their nearest in `b` (M, 3), plus that from `b` to `a`. In the square of the clouds' unit.
+    """
     return float(nearest(a, b)[0].mean() + nearest(b, a)[0].mean())
 
 
