@@ -17,6 +17,8 @@ from pcbin.errors import INTERRUPTED, PcbinError
 
 VERBS = {
     # verb: module under pcbin.cli that defines `command`
+    "compress": "compress",
+    "decompress": "decompress",
 }
 
 

@@ -25,7 +25,7 @@ class Coded(Protocol):
     @property
     def header(self) -> Any: ...
     @property
-    def model(self) -> bytes | None: ...
+    def model_bytes(self) -> bytes | None: ...
     @property
     def path(self) -> Any: ...
 
@@ -55,7 +55,7 @@ def load_for(
         ModelError: that is not the model whose SHA-256 the archive's header has, or there is none.
     """
     header = archive.header
-    embedded = archive.model if name_or_path is None else None
+    embedded = archive.model_bytes if name_or_path is None else None
     try:
         model = (
             loads(embedded, device=device) if embedded else load(name_or_path or header.model, device=device)

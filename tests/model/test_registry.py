@@ -15,7 +15,7 @@ class Coded:
     """What `load_for` looks at in an archive."""
 
     header: Header
-    model: bytes | None = None
+    model_bytes: bytes | None = None
     path: str = "some.pcb"
 
 

@@ -1,0 +1,84 @@
+"""What the verbs print: summaries as lines or JSON, distortions in one unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pcbin.errors import PartialError
+
+if TYPE_CHECKING:
+    from pcbin.pipeline.encode import Skipped
+    from pcbin.pipeline.summary import Restored, Summary
+
+CD_UNITS = 1e4  # Chamfer distances are shown times this
+SHOWN = 10  # items of a list that are printed; JSON has them all
+
+
+def show(fields: dict[str, Any], lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
+    if as_json:
+        click.echo(json.dumps(fields, indent=2))
+    elif not quiet:
+        for line in lines:
+            click.echo(line)
+
+
+def cd(distance: float) -> str:
+    return f"{distance * CD_UNITS:.1f}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as lines of aligned columns, the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+
+
+def compressed(summary: Summary) -> Iterator[str]:
+    yield (
+        f"{summary.archive}: {summary.clouds:,} clouds in {summary.bytes:,} bytes, "
+        f"{summary.bytes_per_cloud:.1f} bytes per cloud, {summary.ratio:,.0f} times smaller than float32"
+    )
+    yield f"model       {summary.model}"
+    if (found := summary.distortion) is not None:
+        yield f"CD x 1e4    median {cd(found.median)}, mean {cd(found.mean)}"
+        yield f"worst       {', '.join(f'{name} {cd(distance)}' for name, distance in found.worst)}"
+        yield f"noise floor {_floor(found.floor, found.floors)}"
+    if summary.stored:
+        yield f"stored      {summary.stored:,} clouds, point for point"
+    if summary.dropped_points:
+        yield f"dropped     {summary.dropped_points:,} points that were NaN or infinite"
+    yield from _list("renamed", [f"{name} to {unique}" for name, unique in summary.renamed])
+    yield from _list("no cloud for the metadata of", summary.unused_meta)
+    yield from _list("skipped", [f"{item.path}: {item.cause}" for item in summary.skipped])
+
+
+def restored(result: Restored) -> Iterator[str]:
+    yield f"{result.directory}: {result.clouds:,} clouds"
+    yield from _list("skipped", [f"{item.path}: {item.cause}" for item in result.skipped])
+
+
+def complain(skipped: Sequence[Skipped], done: str) -> None:
+    """Raise PartialError if anything was skipped."""
+    if skipped:
+        first, rest = skipped[0], len(skipped) - 1
+        more = f", and {rest:,} more" if rest else ""
+        raise PartialError(f"{done}, but {len(skipped):,} inputs were skipped ({first.path}: {first.cause}{more})")
+
+
+def _floor(floor: float | None, count: int) -> str:
+    if floor is None:
+        return "not measured: no cloud has twice the model's number of points"
+    return f"{cd(floor)}, median of {count:,} sampled {'clouds' if count > 1 else 'cloud'}"
+
+
+def _list(title: str, items: Sequence[str]) -> Iterator[str]:
+    if items:
+        yield f"{title} {len(items):,}:"
+        yield from (f"  {item}" for item in items[:SHOWN])
+        if len(items) > SHOWN:
+            yield f"  and {len(items) - SHOWN:,} more"

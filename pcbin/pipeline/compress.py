@@ -1,0 +1,174 @@
+"""A collection of cloud files becomes one archive. Knows what to do with a whole collection, and leaves the
+single cloud to `encode`, the processes to `spread` and the bytes to the archive."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pcbin
+from pcbin import archive, files
+from pcbin.archive import Batch, Header, Writer
+from pcbin.errors import CloudError, UsageError
+from pcbin.files import Source
+from pcbin.model import DEFAULT, Model, cut_decoder, load, locate
+from pcbin.pipeline.encode import Encoded, Plan, encode_files
+from pcbin.pipeline.spread import spread
+from pcbin.pipeline.summary import Summary, Tally, ratio
+
+PER_ITEM = 16  # files that go to a process together
+
+PathLike = str | os.PathLike[str]
+Progress = Callable[[int], None]
+
+
+def compress(
+    paths: PathLike | Iterable[PathLike],
+    out: PathLike,
+    *,
+    model: PathLike = DEFAULT,
+    device: str = "cpu",
+    effort: int = 0,
+    jobs: int = 1,
+    drop: Iterable[str] = (),
+    distortion: bool = True,
+    store_above: float | None = None,
+    embed_model: bool = False,
+    meta: Mapping[str, Any] | None = None,
+    record_meta: Mapping[str, Mapping[str, Any]] | None = None,
+    force: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Summary:
+    """Compress cloud files, and all those below directories, into the archive `out`.
+
+    Args:
+        paths: files and directories.
+        out: the archive to write; appears whole or not at all.
+        model: a shipped model's name, or a model file's path.
+        device: where the networks run: "cpu", or a device of torch.
+        effort: rounds of bit search per cloud, see `pcbin.Codec`.
+        jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
+        drop: columns to leave out: "names", "frames", "points", "distortion".
+        distortion: measure each cloud's Chamfer distance to its decode, and keep it.
+        store_above: keep a cloud's points losslessly where its Chamfer distance is above this.
+        embed_model: let the archive carry the decoder, so that it opens without the model's file.
+        meta: JSON for the archive; record_meta: JSON for clouds, by name.
+        force: replace `out` if it exists.
+        seed: of the random choice of points.
+        progress: called with the number of clouds done.
+
+    Raises:
+        CloudError: there is no cloud, or not one that can be used.
+        OutputError: `out` exists, or cannot be written.
+        ModelError: the model cannot be loaded, or makes no codes.
+        UsageError: options that do not go together.
+    """
+    started = time.monotonic()
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    _check(paths, out, jobs, distortion, store_above)
+    codec_model = load(model, device=device)
+    plan = Plan(locate(model).resolve(), device, effort, distortion, store_above, seed)
+    header = _header(codec_model, dict(meta or {}))
+    tally, records = Tally(), None if record_meta is None else dict(record_meta)
+    renamed: list[tuple[str, str]] = []
+    decoder = cut_decoder(codec_model.weights) if embed_model else None
+    with archive.create(out, header, drop=tuple(drop), overwrite=force, model_bytes=decoder) as writer:
+        for encoded in spread(partial(encode_files, plan), _items(files.find(paths)), jobs):
+            names = _unique(encoded.names, writer)
+            renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
+            if names:
+                writer.write(_batch(encoded, names, records))
+            tally.add(encoded, names)
+            if progress:
+                progress(tally.clouds)
+        if not tally.clouds:
+            raise _nothing(paths, tally)
+    size = os.path.getsize(out)
+    return Summary(
+        archive=os.fspath(out),
+        model=codec_model.name,
+        clouds=tally.clouds,
+        bytes=size,
+        bytes_per_cloud=size / tally.clouds,
+        ratio=ratio(tally.clouds, codec_model.config.points, size),
+        stored=tally.stored,
+        dropped_points=tally.dropped,
+        distortion=tally.distortion(),
+        skipped=tally.skipped,
+        renamed=renamed,
+        unused_meta=sorted(records or ()),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _check(paths: list[PathLike], out: PathLike, jobs: int, distortion: bool, store_above: float | None) -> None:
+    """Refuse options that do not go together; what `out` may be is for the archive to say."""
+    if not paths:
+        raise UsageError("nothing to compress", remedy="name files or directories")
+    if jobs < 1:
+        raise UsageError(f"{jobs} jobs", remedy="use at least 1")
+    if store_above is not None and not distortion:
+        raise UsageError("clouds can be stored for their distortion only where it is measured")
+    if Path(out).suffix[1:].lower() in files.READERS:
+        raise UsageError("an archive does not end like a cloud", path=out, remedy="name OUT.pcb as the last path")
+
+
+def _header(model: Model, meta: dict[str, Any]) -> Header:
+    return Header(
+        model=model.name,
+        model_sha256=model.sha256,
+        bits=model.bits,
+        points=model.config.points,
+        creator=f"pcbin {pcbin.__version__}",
+        meta=meta,
+    )
+
+
+def _items(sources: Iterator[Source]) -> Iterator[list[Source]]:
+    while item := list(itertools.islice(sources, PER_ITEM)):
+        yield item
+
+
+def _unique(names: list[str], writer: Writer) -> list[str]:
+    """The names, those taken with a number behind: the second "a" becomes "a~2"."""
+    unique, number = names, 1
+    while any(taken := writer.taken(unique)):
+        number += 1
+        unique = [f"{name}~{number}" if busy else last for name, last, busy in zip(names, unique, taken, strict=True)]
+    return unique
+
+
+def _batch(encoded: Encoded, names: list[str], records: dict[str, Mapping[str, Any]] | None) -> Batch:
+    """The batch to write; takes what is known about its clouds out of `records`."""
+    meta = None if records is None else [_taken_out(records, name) for name in names]
+    return Batch(
+        codes=encoded.codes,
+        names=names,
+        centres=np.stack([frame.centre for frame in encoded.frames]),
+        radii=np.array([frame.radius for frame in encoded.frames]),
+        points=np.array(encoded.points, np.int64),
+        distortion=encoded.distortion,
+        meta=meta,
+        stored=encoded.stored,
+    )
+
+
+def _taken_out(records: dict[str, Mapping[str, Any]], name: str) -> dict[str, Any] | None:
+    return dict(records.pop(name)) if name in records else None
+
+
+def _nothing(paths: list[PathLike], tally: Tally) -> CloudError:
+    if not tally.skipped:
+        known = " ".join(f".{extension}" for extension in files.READERS)
+        return CloudError("holds no cloud files", path=paths[0], remedy=f"files end in {known}")
+    first, rest = tally.skipped[0], len(tally.skipped) - 1
+    more = f" (and {rest} more could not be used either)" if rest else ""
+    return CloudError(f"{first.cause}{more}", path=first.path)

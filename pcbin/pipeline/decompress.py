@@ -1,0 +1,189 @@
+"""An archive becomes cloud files again. Knows what to do with a whole archive, and leaves codes to the codec,
+and bytes to `files` and the archive."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import archive, files
+from pcbin.archive import Archive, Record
+from pcbin.cloud import Frame
+from pcbin.codec import BATCH, Codec
+from pcbin.errors import OutputError, RecordError, UsageError
+from pcbin.model import load_for
+from pcbin.pipeline.encode import Skipped
+from pcbin.pipeline.spread import spread
+from pcbin.pipeline.summary import Restored
+
+PER_ITEM = 4096  # records that go to a process together, at most
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to decode, and where to."""
+
+    archive: str
+    outdir: str
+    format: str
+    frame: bool
+    force: bool
+    model: PathLike | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many files a batch became, and the records that could not become one."""
+
+    count: int
+    skipped: list[Skipped]
+
+
+def decompress(
+    path: PathLike,
+    outdir: PathLike,
+    *,
+    format: str = "ply",
+    only: Iterable[str] = (),
+    frame: bool = True,
+    model: PathLike | None = None,
+    device: str = "cpu",
+    jobs: int = 1,
+    force: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Restored:
+    """Write the clouds of an archive below `outdir`, under their names, as files.
+
+    Args:
+        path: the archive.
+        outdir: is made if it does not exist. No name leads out of it: unsafe ones are skipped and told.
+        format: "ply", "npy", "npz" or "xyz".
+        only: names, and patterns of `fnmatch`; all records where there are none.
+        frame: put each cloud back at its place and size; else it stays in the unit sphere.
+        model: a model's name or file, where it is neither shipped nor in the archive.
+        device: where the networks run: "cpu", or a device of torch.
+        jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
+        force: replace files that exist.
+        progress: called with the number of records done.
+
+    Raises:
+        FormatError: the archive is damaged, or none.
+        ModelError: the model the codes belong to cannot be had; never is another one used.
+        RecordError: nothing in the archive has a name of `only`.
+        OutputError: a file exists (then none is written), or cannot be written.
+    """
+    started = time.monotonic()
+    if format not in files.FORMATS:
+        raise UsageError(f"cannot write format {format!r}", remedy=f"use one of {' '.join(files.FORMATS)}")
+    if jobs < 1:
+        raise UsageError(f"{jobs} jobs", remedy="use at least 1")
+    plan = Plan(os.fspath(path), os.fspath(outdir), format, frame, force, model, device)
+    with archive.open(path) as source:
+        load_for(source, model, device=device)
+        numbers = select(source, only)
+        if not force:
+            _refuse_existing(source, numbers, plan)
+    _make(outdir)
+    step = min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
+    items = (numbers[start : start + step] for start in range(0, len(numbers), step))
+    count, skipped = 0, []
+    for written in spread(partial(decode_records, plan), items, jobs):
+        count += written.count
+        skipped += written.skipped
+        if progress:
+            progress(count)
+    return Restored(os.fspath(outdir), count, skipped, time.monotonic() - started)
+
+
+def select(source: Archive, only: Iterable[str]) -> Sequence[int]:
+    """The numbers of the records with a name, or of a pattern, in `only`; of all where it is empty.
+
+    Raises RecordError for a name or pattern that fits none.
+    """
+    patterns = list(only)
+    if not patterns:
+        return range(len(source))
+    chosen: set[int] = set()
+    for pattern in patterns:
+        found = _find(source, pattern)
+        if not found:
+            raise RecordError(f"holds no record {pattern!r}", path=source.path, remedy="pcbin list shows what it holds")
+        chosen.update(found)
+    return sorted(chosen)
+
+
+def _find(source: Archive, pattern: str) -> list[int]:
+    with suppress(RecordError):
+        return [source.find(pattern)]
+    return [i for i, name in enumerate(source.names) if fnmatch.fnmatchcase(name or _number(i), pattern)]
+
+
+def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
+    """Decode the records with these numbers and write them as files, batch by batch."""
+    with archive.open(plan.archive) as source:
+        codec = Codec(load_for(source, plan.model, device=plan.device))
+        for start in range(0, len(numbers), BATCH):
+            records = [source[i] for i in numbers[start : start + BATCH]]
+            clouds = codec.decode(np.stack([record.code for record in records]))
+            skipped = []
+            for record, cloud in zip(records, clouds, strict=True):
+                try:
+                    target = _target(plan, record.name or _number(record.index))
+                except OutputError as error:
+                    skipped.append(Skipped(record.name or _number(record.index), error.cause))
+                    continue
+                files.write(target, _placed(record, cloud, plan.frame), plan.format, overwrite=plan.force)
+            yield Written(len(records) - len(skipped), skipped)
+
+
+def _placed(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[Any]:
+    """The record's points where they belong: in the world, or in the unit sphere."""
+    if record.stored is not None:
+        return record.stored if frame else Frame.of(record.stored).to_unit(record.stored)
+    return record.frame.to_world(cloud) if frame and record.frame is not None else cloud
+
+
+def _target(plan: Plan, name: str) -> Path:
+    return files.target(plan.outdir, name, f".{plan.format}")
+
+
+def _number(index: int) -> str:
+    """The name of a record that has none."""
+    return f"{index:06d}"
+
+
+def _refuse_existing(source: Archive, numbers: Sequence[int], plan: Plan) -> None:
+    """Raise OutputError if any file to be written exists, before one is."""
+    if not os.path.isdir(plan.outdir) or not os.listdir(plan.outdir):
+        return
+    for i in numbers:
+        try:
+            target = _target(plan, source.name(i) or _number(i))
+        except OutputError:
+            continue  # unsafe: will be skipped and told
+        if os.path.lexists(target):
+            raise OutputError("exists", path=target, remedy="choose another directory or overwrite with --force")
+
+
+def _make(outdir: PathLike) -> None:
+    try:
+        Path(outdir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot be made: {(error.strerror or str(error)).lower()}",
+            path=outdir,
+            remedy="choose another directory",
+        ) from error

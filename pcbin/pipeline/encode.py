@@ -1,0 +1,140 @@
+"""One process's part of compressing: cloud files become batches of codes. Knows no archive and no other
+process: a `Plan` and some sources in, `Encoded` batches out, all picklable."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import files
+from pcbin.cloud import Frame, clean, normalise, resample
+from pcbin.codec import BATCH, Codec
+from pcbin.errors import CloudError
+from pcbin.metrics import noise_floor
+from pcbin.model import load
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to encode: a model file, and what to measure and keep beside the codes."""
+
+    model: Path
+    device: str = "cpu"
+    effort: int = 0
+    distortion: bool = True
+    store_above: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that was left out, and why."""
+
+    path: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch of encoded clouds, in columns as `pcbin.archive.Batch` has them.
+
+    `dropped` counts points that were NaN or infinite; `floor` is the noise floor of one of the clouds.
+    """
+
+    names: list[str]
+    codes: NDArray[np.uint8]
+    frames: list[Frame]
+    points: list[int]
+    dropped: int
+    distortion: NDArray[np.float32] | None
+    stored: list[NDArray[Any] | None] | None
+    floor: float | None
+    skipped: list[Skipped]
+
+
+@dataclass(frozen=True)
+class _Cloud:
+    """A cloud on its way: as read (finite points only), and as the model takes it."""
+
+    name: str
+    points: NDArray[Any]
+    unit: NDArray[np.float32]
+    frame: Frame
+    dropped: int
+
+
+def encode_files(plan: Plan, sources: Iterable[files.Source]) -> Iterator[Encoded]:
+    """Encode all clouds of the sources, batch by batch; what cannot be read is skipped and told."""
+    codec = Codec(load(plan.model, device=plan.device), plan.effort)
+    batch: list[_Cloud] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        for cloud in _clouds(source, codec.points, plan.seed, skipped):
+            batch.append(cloud)
+            if len(batch) == BATCH:
+                yield _encode(codec, plan, batch, skipped)
+                batch, skipped = [], []
+    if batch or skipped:
+        yield _encode(codec, plan, batch, skipped)
+
+
+def _clouds(source: files.Source, size: int, seed: int, skipped: list[Skipped]) -> Iterator[_Cloud]:
+    """The clouds of one file; where it holds several, their numbers become part of their names."""
+    try:
+        arrays = files.read(source.path)
+        ahead = list(itertools.islice(arrays, 2))
+        several = len(ahead) > 1
+        for number, array in enumerate(itertools.chain(ahead, arrays)):
+            name = f"{source.name}/{number:06d}" if several else source.name
+            try:
+                points, dropped = clean(array)
+                unit, frame = normalise(points, size, seed=seed)
+            except CloudError as error:
+                skipped.append(Skipped(f"{source.path}[{number}]" if several else str(source.path), str(error)))
+                continue
+            yield _Cloud(name, points, unit, frame, dropped)
+    except CloudError as error:
+        skipped.append(Skipped(str(source.path), str(error).removeprefix(f"{source.path}: ")))
+
+
+def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped]) -> Encoded:
+    units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
+    codes = codec.encode(units)
+    distortion = codec.distortion(units, codes) if plan.distortion else None
+    stored: list[NDArray[Any] | None] | None = None
+    if plan.store_above is not None and distortion is not None:
+        misfits = distortion > plan.store_above
+        stored = [_exact(cloud.points) if bad else None for cloud, bad in zip(batch, misfits, strict=True)]
+    return Encoded(
+        names=[cloud.name for cloud in batch],
+        codes=codes,
+        frames=[cloud.frame for cloud in batch],
+        points=[len(cloud.points) for cloud in batch],
+        dropped=sum(cloud.dropped for cloud in batch),
+        distortion=distortion,
+        stored=stored,
+        floor=_floor(batch, codec.points) if plan.distortion else None,
+        skipped=skipped,
+    )
+
+
+def _exact(points: NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
+    """The same numbers in the smaller type that holds them."""
+    with np.errstate(over="ignore"):
+        narrow = points.astype(np.float32)
+    return narrow if np.array_equal(narrow, points) else points
+
+
+def _floor(batch: list[_Cloud], size: int) -> float | None:
+    """The noise floor of the batch's first cloud that has the points for it, in its unit sphere."""
+    for cloud in batch:
+        if len(cloud.points) >= 2 * size and cloud.frame.radius > 0:
+            sample = resample(cloud.points, 2 * size)
+            return noise_floor(cloud.frame.to_unit(sample), size)
+    return None

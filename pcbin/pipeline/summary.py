@@ -1,0 +1,107 @@
+"""What compressing and decompressing report: counts, sizes, distortion, and what was left out and why."""
+
+from __future__ import annotations
+
+import heapq
+import statistics
+from array import array
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pcbin.pipeline.encode import Encoded, Skipped
+
+FLOAT32 = 4  # bytes of a coordinate in the collection that ratios compare with
+WORST = 5  # clouds named for their distortion
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """Chamfer distances, mean form, unit sphere. `floor` is the median noise floor of `floors` clouds, a
+    sample of those with points enough (twice the model's); None where there is none."""
+
+    median: float
+    mean: float
+    worst: list[tuple[str, float]]
+    floor: float | None
+    floors: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished `compress`.
+
+    `renamed` are the inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the
+    metadata that no cloud has.
+    """
+
+    archive: str
+    model: str
+    clouds: int
+    bytes: int
+    bytes_per_cloud: float
+    ratio: float
+    stored: int
+    dropped_points: int
+    distortion: Distortion | None
+    skipped: list[Skipped]
+    renamed: list[tuple[str, str]]
+    unused_meta: list[str]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A finished `decompress`."""
+
+    directory: str
+    clouds: int
+    skipped: list[Skipped]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class Tally:
+    """Adds batches up, in memory that grows by four bytes a cloud."""
+
+    clouds: int = 0
+    stored: int = 0
+    dropped: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    _distances: array[float] = field(default_factory=lambda: array("f"))
+    _floors: array[float] = field(default_factory=lambda: array("f"))
+    _worst: list[tuple[float, str]] = field(default_factory=list)
+
+    def add(self, batch: Encoded, names: list[str]) -> None:
+        self.clouds += len(names)
+        self.stored += sum(points is not None for points in batch.stored or ())
+        self.dropped += batch.dropped
+        self.skipped += batch.skipped
+        if batch.floor is not None:
+            self._floors.append(batch.floor)
+        if batch.distortion is not None:
+            distances = batch.distortion.tolist()
+            self._distances.extend(distances)
+            pairs = zip(distances, names, strict=True)
+            self._worst = heapq.nlargest(WORST, [*self._worst, *pairs])
+
+    def distortion(self) -> Distortion | None:
+        if not self._distances:
+            return None
+        return Distortion(
+            median=statistics.median(self._distances),
+            mean=statistics.fmean(self._distances),
+            worst=[(name, distance) for distance, name in self._worst],
+            floor=statistics.median(self._floors) if self._floors else None,
+            floors=len(self._floors),
+        )
+
+
+def ratio(clouds: int, points: int, size: int) -> float:
+    """How many times smaller `size` bytes are than `clouds` clouds of `points` points in float32."""
+    return clouds * points * 3 * FLOAT32 / size
