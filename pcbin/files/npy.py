@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -40,7 +41,7 @@ def header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
         if version not in HEADERS:
             raise CloudError(f"is of .npy version {version}", remedy="save a plain array with numpy.save")
         return HEADERS[version](stream)
-    except (ValueError, TypeError, SyntaxError, RecursionError) as error:
+    except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
         raise CloudError("is no NumPy array, or its header is damaged") from error
 
 

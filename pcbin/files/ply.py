@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -40,9 +41,9 @@ class Layout:
 
     def columns(self) -> list[int]:
         """Which properties of the vertices are x, y and z."""
-        names = [prop.name.lower() for prop in self.vertex.properties]
+        names = ["" if _is_list(prop) else prop.name.lower() for prop in self.vertex.properties]
         if not {"x", "y", "z"} <= set(names):
-            raise CloudError(f"has vertices without x, y and z, only {', '.join(names) or 'nothing'}")
+            raise CloudError(f"has vertices without x, y and z, only {', '.join(filter(None, names)) or 'lists'}")
         return [names.index(axis) for axis in "xyz"]
 
     def least(self) -> int:
@@ -138,7 +139,9 @@ def _from_lists(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArra
     """Row by row, by plyfile, from memory, so that no length in the file can ask for more than it has."""
     if sum(layout.counts) > LIST_ROWS:
         raise CloudError("has too many rows with lists up to its vertices", remedy="put plain vertices first")
-    vertex = plyfile.PlyData.read(io.BytesIO(layout.header.encode("latin-1") + stream.read()))["vertex"]
+    whole = io.BytesIO(layout.header.encode("latin-1") + stream.read())
+    with warnings.catch_warnings(action="ignore"):  # NumPy, called by plyfile, warns of empty lists
+        vertex = plyfile.PlyData.read(whole)["vertex"]
     return np.stack([vertex[layout.vertex.properties[column].name] for column in columns], axis=1)
 
 

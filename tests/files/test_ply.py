@@ -1,0 +1,211 @@
+"""PLY in every dialect, and every way a PLY can lie."""
+
+import contextlib
+import io
+import struct
+
+import numpy as np
+import plyfile
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pcbin import files
+from pcbin.errors import CloudError
+from pcbin.files import ply
+
+POINTS = np.random.default_rng(0).uniform(-2, 2, (20, 3)).astype(np.float32)
+FACES = np.array([([0, 1, 2],), ([3, 4, 5, 6],)], dtype=[("vertex_indices", "O")])
+
+
+def parse(data):
+    """The clouds in the bytes of a file."""
+    return list(ply.read(io.BytesIO(data), len(data)))
+
+
+def encode(rows, *, text=False, order="<", faces_first=False, faces=True, comments=()):
+    """A PLY as plyfile writes it, of structured vertices."""
+    vertices = plyfile.PlyElement.describe(rows, "vertex")
+    others = [plyfile.PlyElement.describe(FACES, "face")] if faces else []
+    elements = [*others, vertices] if faces_first else [vertices, *others]
+    out = io.BytesIO()
+    plyfile.PlyData(elements, text=text, byte_order="=" if text else order, comments=list(comments)).write(out)
+    return out.getvalue()
+
+
+def vertices(dtype="f4", fields="xyz", points=POINTS):
+    rows = np.zeros(len(points), [(field, dtype) for field in fields])
+    for column, axis in enumerate("xyz"):
+        rows[axis] = points[:, column]
+    return rows
+
+
+def header(*lines):
+    return ("\n".join(["ply", *lines, "end_header"]) + "\n").encode()
+
+
+BINARY = header("format binary_little_endian 1.0", "element vertex 2", *(f"property float {a}" for a in "xyz"))
+TWO = BINARY + struct.pack("<6f", *range(6))
+
+
+class TestDialects:
+    @pytest.mark.parametrize("faces_first", [False, True])
+    @pytest.mark.parametrize("dtype", ["f4", "f8"])
+    @pytest.mark.parametrize("kind", [{"text": True}, {"order": "<"}, {"order": ">"}])
+    def test_text_and_both_byte_orders(self, kind, dtype, faces_first):
+        (cloud,) = parse(encode(vertices(dtype), faces_first=faces_first, **kind))
+        np.testing.assert_array_equal(cloud, POINTS)
+
+    @pytest.mark.parametrize("kind", [{"text": True}, {"order": "<"}, {"order": ">"}])
+    @pytest.mark.parametrize("fields", ["zyx", ["nx", "x", "y", "ny", "z", "red"]])
+    def test_extra_properties_and_any_order(self, kind, fields):
+        (cloud,) = parse(encode(vertices(fields=fields), **kind))
+        np.testing.assert_array_equal(cloud, POINTS)
+
+    @pytest.mark.parametrize("text", [False, True])
+    @pytest.mark.parametrize("list_first", [False, True])
+    def test_lists_among_the_vertices(self, text, list_first):
+        lists = [("near", "O")]
+        fields = [(axis, "f4") for axis in "xyz"]
+        rows = np.zeros(len(POINTS), lists + fields if list_first else fields + lists)
+        for column, axis in enumerate("xyz"):
+            rows[axis] = POINTS[:, column]
+        rows["near"] = [list(range(i % 4)) for i in range(len(POINTS))]
+        (cloud,) = parse(encode(rows, text=text))
+        np.testing.assert_array_equal(cloud, POINTS)
+
+    @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4"])
+    def test_integer_coordinates(self, dtype):
+        points = np.arange(60).reshape(20, 3)
+        (cloud,) = parse(encode(vertices(dtype, points=points)))
+        np.testing.assert_array_equal(cloud, points)
+
+    def test_mixed_types_keep_the_precision_of_the_best(self):
+        rows = np.zeros(2, [("x", "f4"), ("y", "f8"), ("z", "i4")])
+        rows["y"] = 5412345.678
+        (cloud,) = parse(encode(rows))
+        assert cloud.dtype == np.float64
+        assert cloud[0, 1] == 5412345.678
+
+    @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+    @pytest.mark.parametrize("text", [False, True])
+    def test_line_ends_of_every_system(self, newline, text):
+        data = encode(vertices(), text=text, faces=False)
+        head, body = data.split(b"end_header\n")
+        body = body.replace(b"\n", newline) if text else body
+        (cloud,) = parse((head + b"end_header\n").replace(b"\n", newline) + body)
+        np.testing.assert_array_equal(cloud, POINTS)
+
+    def test_comments_in_any_encoding_and_upper_case_axes(self):
+        data = encode(vertices(), comments=["element vertex 999"])
+        data = data.replace(b"comment ", "comment é ".encode("latin-1")).replace(b"float x", b"float X")
+        np.testing.assert_array_equal(parse(data)[0], POINTS)
+
+    def test_blank_lines_in_text_are_no_rows(self):
+        data = encode(vertices(), text=True, faces=False).replace(b"end_header\n", b"end_header\n\n  \n")
+        np.testing.assert_array_equal(parse(data)[0], POINTS)
+
+    def test_more_rows_than_one_chunk(self, monkeypatch):
+        monkeypatch.setattr(ply, "CHUNK", 7)
+        np.testing.assert_array_equal(parse(encode(vertices()))[0], POINTS)
+
+    def test_what_follows_the_vertices_may_be_missing(self):
+        data = encode(vertices())
+        np.testing.assert_array_equal(parse(data[:-10])[0], POINTS)
+
+
+class TestLies:
+    @pytest.mark.parametrize(
+        ("data", "cause"),
+        [
+            (b"ply\n", "no PLY"),
+            (b"solid cube\nend_header\n", "no PLY"),
+            (b"\0" * 5000, "no PLY"),
+            (b"ply\n" + b"comment x\n" * 200_000 + b"end_header\n", "no PLY"),
+            (header("format ascii 1.0"), "no vertices"),
+            (header("format ascii 1.0", "element face 1", "property int a") + b"1\n", "no vertices"),
+            (header("format ascii 1.0", "element vertex 1", "property int a") + b"1\n", "without x, y and z, only a"),
+            (BINARY.replace(b"vertex 2", b"vertex 0"), "zero vertices"),
+            (BINARY.replace(b"vertex 2", b"vertex -2"), "-2 rows"),
+            (BINARY.replace(b"vertex 2", b"vertex two"), "damaged"),
+            (BINARY.replace(b"vertex 2", b"vertex " + b"9" * 5000), "damaged"),
+            (BINARY.replace(b"float x", b"quaternion x"), "damaged"),
+            (BINARY.replace(b"float y", b"float x"), "without x, y and z|damaged"),
+            (BINARY.replace(b"little_endian 1.0", b"little_endian 2.0"), "damaged"),
+            (BINARY.replace(b"binary_little_endian", b"binary_middle_endian"), "damaged"),
+            (BINARY.replace(b"float y", b"list uchar float y") + b"\0" * 24, "without x, y and z, only x, z"),
+            (TWO[:-1], "2 vertices do not fit"),
+            (TWO.replace(b"vertex 2", b"vertex 3"), "3 vertices do not fit"),
+            (TWO.replace(b"vertex 2", b"vertex 4000000000000"), "4000000000000 vertices do not fit"),
+            (TWO.replace(b"element vertex", b"element face 9999999999999\nelement vertex"), "do not fit"),
+            (TWO.replace(b"binary_little_endian", b"ascii").replace(b"vertex 2", b"vertex 9999"), "do not fit"),
+        ],
+    )
+    def test_are_refused_by_their_cause(self, data, cause):
+        with pytest.raises(CloudError, match=cause):
+            parse(data)
+
+    @pytest.mark.parametrize("body", ["1 2 3\n4 5", "1 2 3\n\n\n\n\n\n\n\n\n", "1 2 3\na b c\n", "1,2,3\n4,5,6\n"])
+    def test_text_rows_that_are_short_missing_or_no_numbers(self, body):
+        head = BINARY.replace(b"binary_little_endian", b"ascii")
+        with pytest.raises(CloudError):
+            parse(head + body.encode())
+
+    def test_a_list_that_claims_gigabytes(self):
+        head = header(
+            "format binary_little_endian 1.0",
+            "element face 1",
+            "property list uint double vertex_indices",
+            "element vertex 1",
+            *(f"property float {axis}" for axis in "xyz"),
+        )
+        with pytest.raises(CloudError, match="damaged"):
+            parse(head + struct.pack("<I", 2**32 - 1) + bytes(40))
+
+    def test_rows_without_properties_take_no_time(self):
+        data = TWO.replace(b"element vertex", b"element nothing 99999999999\nelement vertex")
+        with pytest.raises(CloudError, match="do not fit"):
+            parse(data)
+
+    def test_too_many_list_rows_to_go_through(self, monkeypatch):
+        monkeypatch.setattr(ply, "LIST_ROWS", 21)
+        with pytest.raises(CloudError, match="too many rows with lists"):
+            parse(encode(vertices(), faces_first=True))
+
+
+MUTABLE = [
+    encode(vertices(points=POINTS[:4]), text=text, order=order, faces_first=faces_first)
+    for text, order in ((True, "<"), (False, "<"), (False, ">"))
+    for faces_first in (False, True)
+]
+
+
+@given(
+    data=st.sampled_from(MUTABLE),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=3)), max_size=4),
+)
+@settings(max_examples=400, deadline=None)
+def test_whatever_is_damaged_gives_a_cloud_or_a_cloud_error(data, changes):
+    for at, patch in changes:
+        at %= len(data)
+        data = data[:at] + patch + data[at + 1 :]
+    with contextlib.suppress(CloudError):
+        assert all(cloud.shape[1:] == (3,) and len(cloud) for cloud in parse(data))
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"ply\n", BINARY, MUTABLE[0], MUTABLE[3]]))
+def test_whatever_follows_a_good_beginning_too(data, start):
+    with contextlib.suppress(CloudError):
+        parse(start + data)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_what_is_written_is_what_plyfile_reads(tmp_path, dtype):
+    points = POINTS.astype(dtype) + (5412345.678 if dtype == "f8" else 0)
+    files.write(tmp_path / "a.ply", points)
+    data = plyfile.PlyData.read(tmp_path / "a.ply")
+    assert data.byte_order == "<"
+    assert not data.text
+    for column, axis in enumerate("xyz"):
+        assert data["vertex"][axis].dtype == dtype
+        np.testing.assert_array_equal(data["vertex"][axis], points[:, column])
