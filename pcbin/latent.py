@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pcbin import bits
 from pcbin.bits import Codes
 from pcbin.errors import UsageError
-from pcbin.metrics import chamfer
+from pcbin.metrics import unit_chamfer
 
 Cloud = NDArray[np.floating]
 Decode = Callable[[Codes], NDArray[np.float32]]  # codes (n, 16) to clouds (n, N, 3) in the unit frame
@@ -26,7 +26,7 @@ def sensitivity(code: Codes, decode: Decode, which: NDArray[np.int64] | None = N
     which = np.arange(8 * len(code)) if which is None else which
     flips = np.eye(8 * len(code), dtype=bool)[which]
     shape = decode(code[None])[0]
-    return np.array([chamfer(shape, flipped) for flipped in decode(code ^ bits.pack(flips))])
+    return np.array([unit_chamfer(shape, flipped) for flipped in decode(code ^ bits.pack(flips))])
 
 
 def vary(code: Codes, n: int, amount: float, odds: NDArray[np.floating], *, seed: int = 0) -> Codes:
@@ -100,7 +100,7 @@ def shuffled_path(a: Codes, b: Codes, steps: int, *, seed: int = 0) -> Codes:
 def step_sizes(path: Codes, decode: Decode) -> NDArray[np.float64]:
     """Chamfer distances (n - 1,) between the decodes of neighbouring codes of a path (n, 16)."""
     shapes = decode(path)
-    return np.array([chamfer(one, other) for one, other in itertools.pairwise(shapes)])
+    return np.array([unit_chamfer(one, other) for one, other in itertools.pairwise(shapes)])
 
 
 def _share_out(effect: NDArray[np.float64], steps: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pcbin.bits import Codes
 from pcbin.errors import UsageError
 from pcbin.latent import Decode
-from pcbin.metrics import chamfer
+from pcbin.metrics import unit_chamfer
 
 BLOCK = 1 << 16  # codes compared at a time: 1 MiB, which stays in the cache
 
@@ -80,7 +80,7 @@ def search_many(codes: Codes, queries: Codes, k: int = 10) -> list[Hits]:
 def rerank(hits: Hits, codes: Codes, cloud: NDArray[np.floating], decode: Decode) -> Hits:
     """The same hits in the order of the Chamfer distance between their decodes and a cloud (N, 3) in the unit
     frame."""
-    cd = np.array([chamfer(cloud, shape) for shape in decode(codes[hits.indices])])
+    cd = np.array([unit_chamfer(cloud, shape) for shape in decode(codes[hits.indices])])
     order = np.argsort(cd, kind="stable")
     return Hits(hits.indices[order], hits.bits[order], cd[order])
 

@@ -63,16 +63,20 @@ def draw(cloud: NDArray[np.floating], *, size: int = 160, splat: float = 1.2) ->
 
 
 def write_png(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False) -> None:
-    """Write an (H, W, 3) uint8 image as PNG (ISO/IEC 15948). Raises OutputError."""
+    """Write an image as `png` gives it. Raises OutputError."""
+    with replacing(path, overwrite=overwrite) as stream:
+        stream.write(png(image))
+
+
+def png(image: Image) -> bytes:
+    """An (H, W, 3) uint8 image as a PNG file (ISO/IEC 15948)."""
     height, width, _ = image.shape
     lines = np.concatenate(
         [np.zeros((height, 1), np.uint8), image.reshape(height, -1)], axis=1
     )  # filter 0 each
-    with replacing(path, overwrite=overwrite) as stream:
-        stream.write(b"\x89PNG\r\n\x1a\n")
-        stream.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)))
-        stream.write(_chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)))
-        stream.write(_chunk(b"IEND", b""))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

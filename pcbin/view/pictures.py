@@ -1,0 +1,202 @@
+"""Labelled pictures with matplotlib (extra `plot`): sheets, strips, histograms, maps, rate against
+distortion.
+
+Each function draws one picture and writes it; nothing here reads archives or models. Clouds are drawn by
+`sheet`, under its one camera and scale.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from math import lgamma
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin.errors import ExtraError, UsageError
+from pcbin.files import replacing
+from pcbin.view import sheet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Path = str | os.PathLike[str]
+Cloud = NDArray[np.floating]
+CELL = 1.3  # inches of a drawn cloud
+DPI = 110
+
+
+def clouds(
+    path: Path,
+    rows: Sequence[Sequence[Cloud | None]],
+    *,
+    row_labels: Sequence[str] = (),
+    captions: Sequence[Sequence[str]] = (),
+    title: str = "",
+    overwrite: bool = False,
+) -> None:
+    """Rows of clouds (N, 3) of the unit sphere, None for an empty cell, with a label before each row and a
+    caption under each cloud."""
+    columns = max(map(len, rows))
+    height = CELL + (0.2 if captions else 0)
+    figure = _figure(columns * CELL + (0.9 if row_labels else 0), len(rows) * height + (0.35 if title else 0))
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for i, row in enumerate(rows):
+        for j, axes in enumerate(grid[i]):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            if (cloud := row[j] if j < len(row) else None) is not None:
+                axes.imshow(sheet.draw(cloud, size=int(1.5 * CELL * DPI)), interpolation="antialiased")
+            if captions and j < len(captions[i]):
+                axes.set_xlabel(captions[i][j], fontsize=7, labelpad=1)
+        if row_labels:
+            grid[i][0].set_ylabel(row_labels[i], fontsize=8, rotation=0, ha="right", va="center")
+    if title:
+        figure.suptitle(title, fontsize=10)
+    _save(figure, path, overwrite)
+
+
+def histogram(path: Path, latents: NDArray[np.floating], kind: str, *, overwrite: bool = False) -> None:
+    """The pooled latents (n, size) of a collection beside the density of their prior: Beta(0.01, 0.01) for
+    `kind` "beta", N(0, 1) for "normal"; other kinds have no fixed prior to show."""
+    figure = _figure(5.2, 3.4)
+    axes = figure.subplots()
+    pooled = latents.ravel()
+    if kind == "beta":
+        edges = np.linspace(0, 1, 51)
+        axes.stairs(np.diff(_beta_cdf(edges)), edges, color="#d1495b", lw=1.6, label="Beta(0.01, 0.01)")
+        axes.set(yscale="log", xlabel="posterior mean of a latent", xlim=(-0.02, 1.02))
+    else:
+        low, high = np.quantile(pooled, (0.001, 0.999))
+        edges = np.linspace(low, high, 81)
+        axes.set(xlabel="posterior mean of a latent")
+        if kind == "normal":
+            mass = np.exp(-(((edges[1:] + edges[:-1]) / 2) ** 2) / 2) / np.sqrt(2 * np.pi) * np.diff(edges)
+            axes.stairs(mass, edges, color="#d1495b", lw=1.6, label="N(0, 1)")
+    share = np.histogram(pooled, edges)[0] / max(1, pooled.size)
+    axes.stairs(share, edges, fill=True, color="#30638e", alpha=0.6, label=f"{len(latents):,} clouds")
+    axes.set_ylabel("share of latents per bin")
+    axes.legend(frameon=False)
+    _save(figure, path, overwrite)
+
+
+def scatter(path: Path, points: NDArray[np.floating], labels: Sequence[str], *, overwrite: bool = False) -> None:
+    """A map (n, 2) of a collection, coloured by label; beyond 20 labels the rarer ones share the colour
+    grey."""
+    names, label = np.unique(np.asarray(labels, str), return_inverse=True)
+    count = np.bincount(label)
+    shown = np.argsort(-count, kind="stable")[:20]
+    x, y = points.T
+    figure = _figure(7.2, 4.8)
+    axes = figure.subplots()
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    rest = ~np.isin(label, shown)
+    if rest.any():
+        axes.scatter(x[rest], y[rest], s=7, color="#cccccc", linewidths=0, label=f"others ({rest.sum()})")
+    for colour, name in zip(_colours(len(shown)), shown, strict=True):
+        axes.scatter(
+            x[label == name],
+            y[label == name],
+            s=9,
+            color=colour,
+            linewidths=0,
+            label=f"{names[name]} ({count[name]})",
+        )
+    axes.legend(frameon=False, fontsize=6.5, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2)
+    _save(figure, path, overwrite)
+
+
+def rate_distortion(
+    path: Path,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    floor: float | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Curves of (bytes per cloud, Chamfer distance mean form) by codec, both axes logarithmic, with the
+    noise floor of resampling as a line."""
+    figure = _figure(5.6, 3.8)
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes = figure.subplots()
+    for (name, curve), colour, mark in zip(
+        curves.items(), _colours(len(curves)), "osD^vP*X<>hpd8H+x1234" * 9, strict=False
+    ):
+        rate, distortion = np.array(sorted(curve)).T
+        axes.plot(rate, 1e4 * distortion, marker=mark, color=colour, label=name)
+    if floor is not None:
+        axes.axhline(1e4 * floor, color="grey", ls=":", label="noise floor")
+    axes.set(xscale="log", yscale="log", xlabel="bytes per cloud", ylabel="Chamfer distance, 1e-4")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(2))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.3, lw=0.4)
+    axes.legend(frameon=False, fontsize=8)
+    _save(figure, path, overwrite)
+
+
+def embed(vectors: NDArray[np.floating], method: str = "tsne", *, seed: int = 0) -> NDArray[np.float64]:
+    """Vectors (n, d) to a map (n, 2): "tsne" (scikit-learn), "umap" (umap-learn) or "pca", which needs
+    neither."""
+    vectors = np.asarray(vectors, np.float32)
+    if method == "pca" or len(vectors) < 5:
+        centred = vectors - vectors.mean(axis=0)
+        axes = np.linalg.svd(centred.T @ centred)[0][:, :2]
+        return np.asarray(centred @ axes, np.float64)
+    try:
+        if method == "umap":
+            from umap import UMAP
+
+            return np.asarray(UMAP(random_state=seed).fit_transform(vectors), np.float64)
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise ExtraError.of("plot", error.name or method) from error
+    perplexity = min(30, (len(vectors) - 1) / 3)
+    return np.asarray(TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors), np.float64)
+
+
+def _beta_cdf(x: NDArray[np.float64], a: float = 0.01) -> NDArray[np.float64]:
+    """The distribution function of Beta(a, a) at x in [0, 1].
+
+    With u = t^a the integrand t^(a-1) (1-t)^(a-1) loses its pole at 0, and symmetry gives the upper half.
+    """
+    u = np.linspace(0, 1, 4001)
+    low = np.minimum(x, 1 - x)
+    end = low[:, None] ** a * u
+    inner = (1 - end ** (1 / a)) ** (a - 1) / a
+    half = np.trapezoid(inner, end, axis=1) / np.exp(2 * lgamma(a) - lgamma(2 * a))
+    return np.asarray(np.where(x <= 0.5, half, 1 - half))
+
+
+def _figure(width: float, height: float) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ExtraError.of("plot", "matplotlib") from error
+    return Figure((width, height), dpi=DPI, layout="constrained")
+
+
+def _colours(n: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["tab10" if n <= 10 else "tab20"](i) for i in range(n)]
+
+
+def _save(figure: Figure, path: Path, overwrite: bool) -> None:
+    """Write the picture in the format of the path's extension, PNG without one. Raises OutputError,
+    UsageError."""
+    data = io.BytesIO()
+    figure.savefig(data, format=_format(path), facecolor="white")
+    with replacing(path, overwrite=overwrite) as stream:
+        stream.write(data.getvalue())
+
+
+def _format(path: Path) -> str:
+    extension = os.path.splitext(os.fspath(path))[1][1:].lower() or "png"
+    if extension not in ("png", "svg", "pdf"):
+        raise UsageError(f"cannot draw a .{extension}", path=path, remedy="use .png, .svg or .pdf")
+    return extension
