@@ -12,16 +12,35 @@ from pcbin.errors import ExtraError, TrainingError
 @click.command()
 @click.argument("model")
 @click.argument("data", nargs=-1, required=True)
-@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), default="test", show_default=True,
-              help="Which clouds, by the hash of their names.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test", "all"]),
+    default="test",
+    show_default=True,
+    help="Which clouds, by the hash of their names.",
+)
+@click.option("--label", "only", multiple=True, help="Only clouds of this label; may be repeated.")
 @click.option("--first", type=int, help="Only this many clouds of each source.")
 @click.option("--effort", type=click.IntRange(0), default=0, show_default=True, help="Rounds of bit search.")
-@click.option("--emd", type=click.IntRange(0), default=24, show_default=True,
-              help="Clouds of each source that EMD is measured on.")
+@click.option(
+    "--emd",
+    type=click.IntRange(0),
+    default=24,
+    show_default=True,
+    help="Clouds of each source that EMD is measured on.",
+)
 @click.option("--labels", is_flag=True, help="A line for every label as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
-    model: str, data: tuple[str, ...], split: str, first: int | None, effort: int, emd: int, labels: bool, as_json: bool
+    model: str,
+    data: tuple[str, ...],
+    split: str,
+    only: tuple[str, ...],
+    first: int | None,
+    effort: int,
+    emd: int,
+    labels: bool,
+    as_json: bool,
 ) -> None:
     """Measure MODEL (a name or a file) on DATA: CD, EMD, F-score and D1 PSNR, each beside the noise floor.
 
@@ -29,18 +48,18 @@ def command(
     one random half is coded and compared with its decode, the other half gives the floor.
     """
     try:
-        from pcbin.train.data import Source, load
+        from pcbin.train.data import load
         from pcbin.train.evaluate import evaluate, table
     except ImportError as error:
         raise ExtraError.of("train", error.name or "numba") from None
     from pcbin.model import load as load_model
 
     loaded = load_model(model)
-    sources = load(data)
+    sources = load(data, only)
     if split != "all":
         sources = [source.part(split) for source in sources]
     if first is not None:
-        sources = [Source(s.name, s.points[:first], s.names[:first], s.labels[:first]) for s in sources]
+        sources = [source.slice(0, first) for source in sources]
     sources = [source for source in sources if len(source)]
     if not sources:
         raise TrainingError(f"no cloud of {', '.join(data)} is in the {split} split", remedy="use --split all")

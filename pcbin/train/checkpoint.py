@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,7 @@ def save(directory: Path, config: Config, state: State) -> None:
     """Write the state under a temporary name, then rename it over the last checkpoint."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
-    for (name, _), moments in zip(
-        state.model.named_parameters(), _moments(state.optimiser), strict=True
-    ):
+    for (name, _), moments in zip(state.model.named_parameters(), _moments(state.optimiser), strict=True):
         tensors |= {f"optimiser.{name}.{key}": value for key, value in moments.items()}
     progress = {"config": recipe.to_dict(config), "step": state.step, "seconds": state.seconds}
     temporary = directory / f".{NAME}.{os.getpid()}"
@@ -53,7 +52,7 @@ def load(directory: Path, config: Config, state: State) -> None:
     try:
         with safe_open(path, "pt") as file:
             progress = json.loads(file.metadata()["pcbin"])
-            _require_same(progress["config"], recipe.to_dict(config), path)
+            _require_same(recipe.parse(progress["config"]), config, path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"is no checkpoint ({error})", path=path, remedy="start without --resume") from None
@@ -74,14 +73,14 @@ def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _require_same(saved: dict[str, object], wanted: dict[str, object], path: Path) -> None:
-    saved, wanted = (json.loads(json.dumps(table)) for table in (saved, wanted))
-    for table in (saved, wanted):
-        table.pop("log", None)
-    for section in wanted:
-        if saved.get(section) != wanted[section]:
+def _require_same(saved: Config, wanted: Config, path: Path) -> None:
+    for section in ("name", "seed", "model", "data", "optim"):
+        before, now = getattr(saved, section), getattr(wanted, section)
+        if section == "optim":
+            before = replace(before, steps=now.steps)
+        if before != now:
             raise TrainingError(
-                f"was made by another recipe: its [{section}] differs",
+                f"was made by another recipe: its {section} differs",
                 path=path,
                 remedy="resume with the recipe it was made by, or start without --resume",
             )

@@ -58,6 +58,8 @@ class ModelConfig:
 class DataConfig:
     paths: tuple[str, ...] = ()
     """directories, files, archives, pools, or the word `procedural`"""
+    labels: tuple[str, ...] = ()
+    """keep only clouds of these labels; all when empty"""
     balance: float = 0.5
     """a source of n clouds is drawn from in proportion to n ** balance: 1 treats clouds alike, 0 sources"""
     mirror: bool = True

@@ -45,6 +45,13 @@ class Source:
         )
         return Source(self.name, self.points[mine], self.names[mine], self.labels[mine])
 
+    def labelled(self, labels: tuple[str, ...]) -> Source:
+        mine = np.isin(self.labels, labels)
+        return Source(self.name, self.points[mine], self.names[mine], self.labels[mine])
+
+    def slice(self, start: int, stop: int | None) -> Source:
+        return Source(self.name, self.points[start:stop], self.names[start:stop], self.labels[start:stop])
+
 
 def split_of(key: str) -> str:
     """The split of a cloud by the first byte of the SHA-256 of its key "source/label/name"."""
@@ -52,9 +59,14 @@ def split_of(key: str) -> str:
     return "train" if first < 230 else "validation" if first < 243 else "test"
 
 
-def load(paths: Iterable[str | os.PathLike[str]]) -> list[Source]:
-    """Read every path but the word `procedural`; raises TrainingError where one holds no cloud."""
+def load(paths: Iterable[str | os.PathLike[str]], labels: tuple[str, ...] = ()) -> list[Source]:
+    """Read every path but the word `procedural`, keeping the given labels, or all.
+
+    Raises TrainingError where a path holds no cloud.
+    """
     sources = [_load(Path(path)) for path in paths if str(path) != PROCEDURAL]
+    if labels:
+        sources = [source.labelled(labels) for source in sources]
     for source in sources:
         if not len(source):
             raise TrainingError("holds no cloud to train on", path=source.name, remedy="check the path")
@@ -68,13 +80,15 @@ def _load(path: Path) -> Source:
         with np.load(path, allow_pickle=False) as arrays:
             if "shape" in arrays and "points" in arrays and arrays["points"].dtype == np.uint8:
                 return _pool(path.stem, arrays)
-    clouds, names, labels = [], [], []
+    clouds: list[Clouds] = []
+    names: list[str] = []
+    labels: list[str] = []
     for name, points in _archive(path) if path.suffix == ".pcb" else _files(path):
         clouds.append(_hold(points, len(clouds)))
         names.append(name)
         labels.append(name.rpartition("/")[0])
-    points = np.stack(clouds) if clouds else np.empty((0, HELD, 3), np.float32)
-    return Source(path.stem, points, np.array(names, str), np.array(labels, str))
+    held = np.stack(clouds) if clouds else np.empty((0, HELD, 3), np.float32)
+    return Source(path.stem, held, np.array(names, str), np.array(labels, str))
 
 
 def _hold(points: NDArray[np.float64], seed: int) -> Clouds:
@@ -117,7 +131,7 @@ def _archive(path: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
     with pcbin.open(path) as archive:
         for record in archive:
             stored = record.stored
-            yield record.name, clean(pcbin.decode(record.code) if stored is None else stored)[0]
+            yield record.name or str(record.index), clean(pcbin.decode(record.code) if stored is None else stored)[0]
 
 
 def _pool(name: str, arrays: np.lib.npyio.NpzFile) -> Source:

@@ -1,4 +1,4 @@
-"""A trained model as the one file that the codec reads."""
+"""A trained model as the one file that the codec reads, and back into networks that can be trained on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 from typing import Any
 
 import numpy as np
+import torch
 
+from pcbin.errors import ModelError
 from pcbin.model import config as format_
+from pcbin.model import load as load_model
 from pcbin.model import weights
 from pcbin.train import config as recipe
-from pcbin.train.config import Config
+from pcbin.train.config import Config, ModelConfig
 from pcbin.train.networks import Autoencoder
 
 LARGEST_HALF = 65504.0
@@ -36,3 +39,24 @@ def export(path: str | os.PathLike[str], model: Autoencoder, config: Config, sum
         "training": training,
     }
     return weights.save(path, format_.Config.parse(fields), tensors)
+
+
+def restore(source: str | os.PathLike[str], seed: int = 0) -> tuple[Autoencoder, ModelConfig]:
+    """The networks of an exported model (a shipped name or a file), ready to be trained on.
+
+    Raises ModelError where the file is no whole model.
+    """
+    loaded = load_model(source)
+    if loaded.config.encoder is None:
+        raise ModelError(f"holds the decoder of {loaded.name} alone", path=source, remedy="train from the whole model")
+    fields = loaded.config.to_dict()
+    sections = {key: fields[key] for key in ("latent", "encoder", "decoder", "points")}
+    config = recipe.parse({"model": sections}).model
+    model = Autoencoder(config, seed)
+    tensors = {
+        f"{part}.{name}": torch.from_numpy(value)
+        for part in ("encoder", "decoder", *(["latent"] if config.latent.kind == "mixture" else []))
+        for name, value in loaded.weights.part(part).items()
+    }
+    model.load_state_dict(tensors)
+    return model, config

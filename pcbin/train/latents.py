@@ -128,9 +128,9 @@ class Mixture(Latent):
 
     def split(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of q(y|x) (B, C), means and log-variances of q(z|y,x) (B, C, size)."""
-        logits, mean, log_variance = raw.split([self.components, *2 * [self.components * self.size]], -1)
+        logits, mean, log_variance = torch.split(raw, [self.components, *2 * [self.components * self.size]], -1)
         shape = (self.components, self.size)
-        return logits, mean.unflatten(-1, shape), log_variance.unflatten(-1, shape)
+        return logits, mean.view(-1, *shape), log_variance.view(-1, *shape)
 
     def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
         logits, mean, log_variance = self.split(raw)

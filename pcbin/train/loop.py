@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pcbin.errors import TrainingError
-from pcbin.train import checkpoint
+from pcbin.train import checkpoint, parallel
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import Config, OptimConfig
 from pcbin.train.data import Batches, Source, halves
@@ -24,6 +24,7 @@ from pcbin.train.latents import BinaryBeta
 from pcbin.train.networks import Autoencoder
 
 Report = Callable[[dict[str, float]], None]
+Stop = Callable[[], bool]
 
 
 @dataclass
@@ -65,29 +66,23 @@ def train(
     validation: list[Source],
     directory: Path,
     report: Report,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Stop = lambda: False,
 ) -> State:
     """Train to `config.optim.steps`, checkpointing into `directory`; `stop` is asked after every step.
 
     Raises TrainingError when the loss stops being finite; the last checkpoint is then the last good one.
     """
-    device = next(state.model.parameters()).device
     recent: list[Tensor] = []
     clock = time.monotonic()
     with Log(directory / "log.csv") as log:
-        while state.step < config.optim.steps and not stop():
-            _set_phase(state, config.optim)
-            torch.manual_seed((config.seed << 32) + state.step)
-            clouds = torch.from_numpy(batches[state.step]).to(device)
-            measured = _step(state, clouds, config.optim)
-            if not math.isfinite(float(measured[0])):
+        while state.step < config.optim.steps and not parallel.any_of(stop()):
+            recent.append(step(state, batches, config))
+            if not math.isfinite(float(recent[-1][0])):
                 raise TrainingError(
-                    f"the loss is {float(measured[0])} at step {state.step}",
+                    f"the loss is {float(recent[-1][0])} at step {state.step}",
                     path=directory,
-                    remedy="the last checkpoint is good: start again from it with a smaller optim.rate",
+                    remedy="the last checkpoint is good: train again with a smaller optim.rate",
                 )
-            recent.append(measured)
-            state.step += 1
             last = state.step == config.optim.steps
             if state.step % config.log.every == 0 or last:
                 row = _summary(recent, state, config, time.monotonic() - clock)
@@ -104,6 +99,34 @@ def train(
     return state
 
 
+def step(state: State, batches: Batches, config: Config) -> Tensor:
+    """One step of the optimiser; returns loss, error in sum form and KL, averaged over the batch.
+
+    All that is random in it depends on the seed, the number of the step and the process's rank alone.
+    """
+    _set_phase(state, config.optim)
+    draw = state.step * parallel.world() + parallel.rank()
+    torch.manual_seed((config.seed << 32) + draw)
+    model, optim = state.model, config.optim
+    device = next(model.parameters()).device
+    clouds = torch.from_numpy(batches[draw]).to(device)
+
+    def reconstruct(latents: Tensor, rows: Tensor | None = None) -> Tensor:
+        return chamfer_sum(clouds if rows is None else clouds[rows], model.decode(latents))
+
+    with _precision(optim, device):
+        raw = model.encoder(clouds).float()
+        terms = model.latent.terms(raw, reconstruct)
+    loss = (terms.error + 2 * optim.alpha * terms.kl).mean()
+    state.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    parallel.average_gradients(model)
+    state.optimiser.step()
+    _follow(state, optim)
+    state.step += 1
+    return torch.stack([loss, terms.error.mean(), terms.kl.mean()]).detach()
+
+
 def _set_phase(state: State, optim: OptimConfig) -> None:
     rounded = state.step >= optim.rounded_from * optim.steps
     for model in (state.model, state.average):
@@ -113,24 +136,6 @@ def _set_phase(state: State, optim: OptimConfig) -> None:
     rate = optim.rate * min(1.0, (state.step + 1) / optim.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
     for group in state.optimiser.param_groups:
         group["lr"] = rate
-
-
-def _step(state: State, clouds: Tensor, optim: OptimConfig) -> Tensor:
-    """One optimiser step; returns loss, error in sum form and KL, averaged over the batch."""
-    model = state.model
-
-    def reconstruct(latents: Tensor, rows: Tensor | None = None) -> Tensor:
-        return chamfer_sum(clouds if rows is None else clouds[rows], model.decode(latents))
-
-    with _precision(optim, clouds.device):
-        raw = model.encoder(clouds).float()
-        terms = model.latent.terms(raw, reconstruct)
-    loss = (terms.error + 2 * optim.alpha * terms.kl).mean()
-    state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.optimiser.step()
-    _follow(state, optim)
-    return torch.stack([loss, terms.error.mean(), terms.kl.mean()]).detach()
 
 
 @torch.no_grad()
@@ -180,7 +185,7 @@ def distortions(clouds: np.ndarray, decoded: np.ndarray) -> np.ndarray:
     from pcbin.train import neighbours
 
     sums, _ = neighbours.chamfer(clouds, decoded)
-    return sums[:, 0] / clouds.shape[1] + sums[:, 1] / decoded.shape[1]
+    return np.asarray(sums[:, 0] / clouds.shape[1] + sums[:, 1] / decoded.shape[1])
 
 
 def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:

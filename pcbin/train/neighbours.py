@@ -40,7 +40,7 @@ def _sort(points, order):  # type: ignore[no-untyped-def]  # pragma: no cover
     codes = np.empty(n, np.int32)
     counts = np.zeros(_CELLS**3 + 1, np.int32)
     for i in range(n):
-        code = np.int32(0)
+        code = 0
         for axis in range(3):
             cell = int((points[i, axis] - low[axis]) * scale[axis])
             code |= _SPREAD[min(max(cell, 0), _CELLS - 1)] << axis

@@ -82,9 +82,7 @@ class PointNetEncoder(MLP):
 
     def __init__(self, config: EncoderConfig, outputs: int) -> None:
         super().__init__(config.point_widths[-1], config.widths, outputs)
-        self.points = nn.Sequential(
-            *(PointLayer(a, b) for a, b in itertools.pairwise([3, *config.point_widths]))
-        )
+        self.points = nn.Sequential(*(PointLayer(a, b) for a, b in itertools.pairwise([3, *config.point_widths])))
 
     def forward(self, clouds: Tensor) -> Tensor:
         return super().forward(self.points(clouds).amax(1))
@@ -97,7 +95,7 @@ class Decoder(MLP):
         super().__init__(inputs, config.widths, 3 * points)
 
     def forward(self, latents: Tensor) -> Tensor:
-        return super().forward(latents).unflatten(1, (-1, 3))
+        return super().forward(latents).view(len(latents), -1, 3)
 
     @torch.no_grad()
     def start_from(self, cloud: Tensor) -> None:

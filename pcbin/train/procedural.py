@@ -49,7 +49,7 @@ def box(x: float, y: float, z: float) -> Part:
         points = rng.random((n, 3)) - 0.5
         axis = rng.choice(3, n, p=faces / faces.sum())
         points[np.arange(n), axis] = rng.choice([-0.5, 0.5], n)
-        return points * size
+        return np.asarray(points * size)
 
     return Part(2 * float(faces.sum()), draw)
 
@@ -62,7 +62,7 @@ def ellipsoid(x: float, y: float, z: float) -> Part:
 
     def draw(rng: Rng, n: int) -> Points:
         direction = rng.standard_normal((n, 3))
-        return direction / np.linalg.norm(direction, axis=1, keepdims=True) * size
+        return np.asarray(direction / np.linalg.norm(direction, axis=1, keepdims=True) * size)
 
     return Part(float(area), draw)
 
@@ -77,9 +77,7 @@ def lathe(radii: Points, heights: Points) -> Part:
         a, b = radii[piece], radii[piece + 1]
         mixed = rng.random(n)
         with np.errstate(invalid="ignore", divide="ignore"):
-            along = np.where(
-                np.abs(b - a) > 1e-9, (np.sqrt(a**2 + mixed * (b**2 - a**2)) - a) / (b - a), mixed
-            )
+            along = np.where(np.abs(b - a) > 1e-9, (np.sqrt(a**2 + mixed * (b**2 - a**2)) - a) / (b - a), mixed)
         radius = a + along * (b - a)
         height = heights[piece] + along * (heights[piece + 1] - heights[piece])
         angle = rng.uniform(0, 2 * np.pi, n)
@@ -119,7 +117,7 @@ def sweep(path: Points, radius: float) -> Part:
         piece = rng.choice(len(steps), n, p=lengths / lengths.sum())
         angle = rng.uniform(0, 2 * np.pi, (n, 1))
         rim = radius * (np.cos(angle) * side[piece] + np.sin(angle) * up[piece])
-        return path[piece] + rng.random((n, 1)) * steps[piece] + rim
+        return np.asarray(path[piece] + rng.random((n, 1)) * steps[piece] + rim)
 
     return Part(float(2 * np.pi * radius * lengths.sum()), draw)
 
@@ -159,7 +157,7 @@ def _legs(rng: Rng, x: float, y: float, top: float) -> list[Part]:
 
     def leg(sx: float, sy: float) -> Part:
         corner = np.array([sx * x / 2 * inset, sy * y / 2 * inset, 0.0])
-        return _bar(np.random.default_rng(seed), corner * [spread, spread, 1], corner + [0, 0, top], thick)
+        return _bar(np.random.default_rng(seed), corner * [spread, spread, 1], corner + np.array([0, 0, top]), thick)
 
     seed = int(rng.integers(2**31))
     parts = _four(leg)

@@ -1,73 +1,112 @@
-"""One training from recipe to exported model: reads data, starts or resumes, reports, exports."""
+"""One training from recipe, or collection, to exported model: reads data, starts or resumes, reports, exports."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-
-import torch
+from types import FrameType
 
 from pcbin.errors import OutputError, TrainingError
-from pcbin.train import checkpoint, loop
+from pcbin.train import checkpoint, finetune, loop, parallel
 from pcbin.train import config as recipe
-from pcbin.train.config import Config
 from pcbin.train.data import Batches, load
-from pcbin.train.export import export
+from pcbin.train.export import export, restore
 
 
-def run(
+def train(
     path: Path,
     *,
     data: Sequence[str] = (),
     settings: Sequence[str] = (),
+    base: str | None = None,
     out: Path | None = None,
     runs: Path = Path("runs"),
     resume: bool = False,
     device: str = "cpu",
     quiet: bool = False,
 ) -> Path:
-    """Train the recipe at `path` and return where the model was written."""
+    """Train the recipe at `path`, from scratch or from the weights of the model `base`; returns the model's path.
+
+    Raises TrainingError (a bad recipe, no data, a loss that is not finite), OutputError, ModelError, and
+    KeyboardInterrupt once a training that was interrupted has written its checkpoint.
+    """
     config = recipe.read(path, tuple(settings))
     if data:
         config = replace(config, data=replace(config.data, paths=tuple(data)))
     if not config.data.paths:
-        raise TrainingError("no data", path=path, remedy="name paths under [data], or give --data")
+        raise TrainingError("names no data", path=path, remedy="list paths under [data], or give --data")
     out = out or Path(f"{config.name}.safetensors")
-    directory = runs / config.name
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot be made ({error.strerror})", path=directory) from None
-    sources = load(config.data.paths)
+    directory = _directory(runs / config.name)
+    sources = load(config.data.paths, config.data.labels)
     training = [source.part("train") for source in sources]
-    state = loop.start(config, training, torch.device(device))
-    if resume:
-        checkpoint.load(directory, config, state)
-    elif (directory / checkpoint.NAME).exists():
-        raise OutputError("holds a checkpoint already", path=directory, remedy="--resume it or remove it")
-    batches = Batches(
-        training, config.data, points=config.model.points, batch=config.optim.batch, seed=config.seed
-    )
-    validation = [source.part("validation") for source in sources]
-    with _interruptible() as stopped:
-        loop.train(config, state, batches, validation, directory, _silent if quiet else _report, stopped)
-    if state.step < config.optim.steps:
-        raise KeyboardInterrupt
-    summary = {"steps": state.step, "seconds": round(state.seconds), **loop.evaluate(state.average, validation)}
-    export(out, state.average, config, summary)
+    place = parallel.place(device)
+    with parallel.group(place), _interruptible() as stopped:
+        if base is None:
+            state = loop.start(config, training, place)
+        else:
+            model, architecture = restore(base, config.seed)
+            config = replace(config, model=architecture)
+            state = loop.with_optimiser(model, config, place)
+        if resume:
+            checkpoint.load(directory, config, state)
+        elif (directory / checkpoint.NAME).exists():
+            raise OutputError("holds a checkpoint already", path=directory, remedy="--resume it, or remove it")
+        batches = Batches(training, config.data, points=config.model.points, batch=config.optim.batch, seed=config.seed)
+        validation = [source.part("validation") for source in sources]
+        report = _silent if quiet or parallel.rank() else _report
+        loop.train(config, state, batches, validation, directory, report, stopped)
+        if state.step < config.optim.steps:
+            raise KeyboardInterrupt
+        if parallel.rank() == 0:
+            measured = loop.evaluate(state.average, validation)
+            export(out, state.average, config, {"steps": state.step, "seconds": round(state.seconds), **measured})
     return out
 
 
+def fine_tune(
+    paths: Sequence[Path],
+    base: str,
+    *,
+    out: Path | None = None,
+    runs: Path = Path("runs"),
+    minutes: float = 10.0,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> finetune.Gain:
+    """Fine-tune `base` on the clouds below `paths`; see `finetune.fine_tune`."""
+    out = out or Path(f"{paths[0].resolve().stem}-128.safetensors")
+    sources = load(paths)
+    with _interruptible() as stopped:
+        return finetune.fine_tune(
+            sources,
+            base,
+            out=out,
+            directory=_directory(runs / out.stem),
+            minutes=minutes,
+            device=device,
+            report=_silent if quiet else _report,
+            stop=stopped,
+        )
+
+
+def _directory(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made ({error.strerror})", path=path, remedy="give another --runs") from None
+    return path
+
+
 @contextmanager
-def _interruptible() -> Iterator[object]:
-    """A function that tells whether Ctrl-C or SIGTERM came; the first one only asks, the second one insists."""
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """A function that tells whether Ctrl-C or SIGTERM came; the first only asks, the second insists."""
     asked = False
 
-    def ask(*_: object) -> None:
+    def ask(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt
