@@ -19,6 +19,9 @@ VERBS = {
     # verb: module under pcbin.cli that defines `command`
     "compress": "compress",
     "decompress": "decompress",
+    "info": "info",
+    "list": "list",
+    "demo": "demo",
 }
 
 

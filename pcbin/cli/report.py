@@ -11,8 +11,9 @@ import click
 from pcbin.errors import PartialError
 
 if TYPE_CHECKING:
+    from pcbin.pipeline.describe import Description
     from pcbin.pipeline.encode import Skipped
-    from pcbin.pipeline.summary import Restored, Summary
+    from pcbin.pipeline.summary import Distortion, Restored, Summary
 
 CD_UNITS = 1e4  # Chamfer distances are shown times this
 SHOWN = 10  # items of a list that are printed; JSON has them all
@@ -45,8 +46,7 @@ def compressed(summary: Summary) -> Iterator[str]:
     )
     yield f"model       {summary.model}"
     if (found := summary.distortion) is not None:
-        yield f"CD x 1e4    median {cd(found.median)}, mean {cd(found.mean)}"
-        yield f"worst       {', '.join(f'{name} {cd(distance)}' for name, distance in found.worst)}"
+        yield from _distortion(found)
         yield f"noise floor {_floor(found.floor, found.floors)}"
     if summary.stored:
         yield f"stored      {summary.stored:,} clouds, point for point"
@@ -62,12 +62,39 @@ def restored(result: Restored) -> Iterator[str]:
     yield from _list("skipped", [f"{item.path}: {item.cause}" for item in result.skipped])
 
 
+def described(found: Description) -> Iterator[str]:
+    yield (
+        f"{found.archive}: {found.clouds:,} clouds in {found.bytes:,} bytes, "
+        f"{found.bytes_per_cloud:.1f} bytes per cloud, {found.ratio:,.0f} times smaller than float32"
+    )
+    carried = ", carried inside" if found.model_inside else ""
+    yield f"model       {found.model}, SHA-256 {found.model_sha256[:12]}...{carried}"
+    yield f"codes       {found.bits} bits for {found.points:,} points, {found.bits_per_point:.3f} bits per point in all"
+    if (distortion := found.distortion) is not None:
+        yield from _distortion(distortion)
+    if found.stored:
+        yield f"stored      {found.stored:,} clouds, point for point"
+    yield f"written by  {found.creator or 'unknown'}"
+    if found.meta:
+        yield f"metadata    {json.dumps(found.meta, ensure_ascii=False)}"
+    yield ""
+    rows = [("column", "bytes", "per cloud", "share")]
+    for column, size in found.columns.items():
+        rows.append((column, f"{size:,}", f"{size / max(found.clouds, 1):.2f}", f"{size / found.bytes:.1%}"))
+    yield from table(rows)
+
+
 def complain(skipped: Sequence[Skipped], done: str) -> None:
     """Raise PartialError if anything was skipped."""
     if skipped:
         first, rest = skipped[0], len(skipped) - 1
         more = f", and {rest:,} more" if rest else ""
         raise PartialError(f"{done}, but {len(skipped):,} inputs were skipped ({first.path}: {first.cause}{more})")
+
+
+def _distortion(found: Distortion) -> Iterator[str]:
+    yield f"CD x 1e4    median {cd(found.median)}, mean {cd(found.mean)}"
+    yield f"worst       {', '.join(f'{name} {cd(distance)}' for name, distance in found.worst)}"
 
 
 def _floor(floor: float | None, count: int) -> str:

@@ -2,7 +2,18 @@
 
 from pcbin.pipeline.compress import compress
 from pcbin.pipeline.decompress import decompress, select
+from pcbin.pipeline.describe import Description, describe
 from pcbin.pipeline.metadata import read_meta
 from pcbin.pipeline.summary import Distortion, Restored, Summary
 
-__all__ = ["Distortion", "Restored", "Summary", "compress", "decompress", "read_meta", "select"]
+__all__ = [
+    "Description",
+    "Distortion",
+    "Restored",
+    "Summary",
+    "compress",
+    "decompress",
+    "describe",
+    "read_meta",
+    "select",
+]

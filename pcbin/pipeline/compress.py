@@ -101,7 +101,7 @@ def compress(
         ratio=ratio(tally.clouds, codec_model.config.points, size),
         stored=tally.stored,
         dropped_points=tally.dropped,
-        distortion=tally.distortion(),
+        distortion=tally.distances.summary(tally.floors),
         skipped=tally.skipped,
         renamed=renamed,
         unused_meta=sorted(records or ()),

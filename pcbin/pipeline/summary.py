@@ -5,8 +5,12 @@ from __future__ import annotations
 import heapq
 import statistics
 from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pcbin.pipeline.encode import Encoded, Skipped
 
@@ -66,16 +70,42 @@ class Restored:
 
 
 @dataclass
+class Distances:
+    """Gathers Chamfer distances, in memory that grows by four bytes each."""
+
+    _values: array[float] = field(default_factory=lambda: array("f"))
+    _worst: list[tuple[float, str]] = field(default_factory=list)
+
+    def add(self, names: Iterable[str], values: NDArray[np.float32]) -> None:
+        """Take the distances (n,) of clouds with these names; NaN is unknown."""
+        pairs = [(value, name) for value, name in zip(values.tolist(), names, strict=True) if value == value]
+        self._values.extend(value for value, _ in pairs)
+        self._worst = heapq.nlargest(WORST, [*self._worst, *pairs])
+
+    def summary(self, floors: Sequence[float] = ()) -> Distortion | None:
+        """None if there are no distances."""
+        if not self._values:
+            return None
+        values = np.frombuffer(self._values, np.float32)
+        return Distortion(
+            median=float(np.median(values)),
+            mean=float(values.mean(dtype=np.float64)),
+            worst=[(name, value) for value, name in self._worst],
+            floor=statistics.median(floors) if floors else None,
+            floors=len(floors),
+        )
+
+
+@dataclass
 class Tally:
-    """Adds batches up, in memory that grows by four bytes a cloud."""
+    """Adds up the batches of a `compress`."""
 
     clouds: int = 0
     stored: int = 0
     dropped: int = 0
     skipped: list[Skipped] = field(default_factory=list)
-    _distances: array[float] = field(default_factory=lambda: array("f"))
-    _floors: array[float] = field(default_factory=lambda: array("f"))
-    _worst: list[tuple[float, str]] = field(default_factory=list)
+    distances: Distances = field(default_factory=Distances)
+    floors: array[float] = field(default_factory=lambda: array("f"))
 
     def add(self, batch: Encoded, names: list[str]) -> None:
         self.clouds += len(names)
@@ -83,23 +113,9 @@ class Tally:
         self.dropped += batch.dropped
         self.skipped += batch.skipped
         if batch.floor is not None:
-            self._floors.append(batch.floor)
+            self.floors.append(batch.floor)
         if batch.distortion is not None:
-            distances = batch.distortion.tolist()
-            self._distances.extend(distances)
-            pairs = zip(distances, names, strict=True)
-            self._worst = heapq.nlargest(WORST, [*self._worst, *pairs])
-
-    def distortion(self) -> Distortion | None:
-        if not self._distances:
-            return None
-        return Distortion(
-            median=statistics.median(self._distances),
-            mean=statistics.fmean(self._distances),
-            worst=[(name, distance) for distance, name in self._worst],
-            floor=statistics.median(self._floors) if self._floors else None,
-            floors=len(self._floors),
-        )
+            self.distances.add(names, batch.distortion)
 
 
 def ratio(clouds: int, points: int, size: int) -> float:

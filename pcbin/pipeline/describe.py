@@ -1,0 +1,64 @@
+"""What an archive holds, in numbers: sizes, where the bytes go, distortion. Decodes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pcbin.archive import Archive
+from pcbin.pipeline.summary import Distances, Distortion, ratio
+
+
+@dataclass(frozen=True)
+class Description:
+    """An archive. `bits_per_point` counts the whole file over all decoded points; `ratio` compares with float32."""
+
+    archive: str
+    creator: str
+    model: str
+    model_sha256: str
+    model_inside: bool
+    bits: int
+    points: int
+    clouds: int
+    bytes: int
+    bytes_per_cloud: float
+    bits_per_point: float
+    ratio: float
+    stored: int
+    columns: dict[str, int]
+    distortion: Distortion | None
+    meta: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def describe(source: Archive) -> Description:
+    """Read through an open archive. Raises FormatError where it is damaged."""
+    distances, stored, first = Distances(), 0, 0
+    for batch in source.batches():
+        if batch.distortion is not None:
+            numbers = range(first, first + len(batch))
+            distances.add(batch.names or map(str, numbers), batch.distortion)
+        stored += sum(points is not None for points in batch.stored or ())
+        first += len(batch)
+    header, clouds = source.header, len(source)
+    return Description(
+        archive=source.path,
+        creator=header.creator,
+        model=header.model,
+        model_sha256=header.model_sha256,
+        model_inside=source.model_bytes is not None,
+        bits=header.bits,
+        points=header.points,
+        clouds=clouds,
+        bytes=source.size,
+        bytes_per_cloud=source.size / clouds if clouds else 0.0,
+        bits_per_point=8 * source.size / (clouds * header.points) if clouds else 0.0,
+        ratio=ratio(clouds, header.points, source.size),
+        stored=stored,
+        columns=source.bytes_by_column(),
+        distortion=distances.summary(),
+        meta=header.meta,
+    )
