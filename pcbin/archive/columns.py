@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import zstandard
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pcbin.archive.layout import bad, unpack_json
@@ -27,11 +28,11 @@ MAX_COLUMN = 1 << 22  # bytes of names or metadata in one chunk, unpacked
 MAX_RATIO = 64  # a blob unpacks to no more than MAX_COLUMN bytes or this many times its own length
 HEAD_EVERY = 64  # every name with a number divisible by this is a head, the others share its beginning
 RADIUS_SHIFT = 33  # a radius keeps the upper 31 bits of its binary64: 11 of exponent, 19 of mantissa
-STEP = 2.0**-20  # a centre is a multiple of its radius times this
+STEP = 1.15e-6  # a centre is a multiple of its radius times this: at most 1e-6 of the radius off
 FARTHEST = 2.0**51  # in steps; a centre beyond it is kept exactly
+LEADING = 3  # bits after the leading one that are kept with a count's length
 LARGEST_RADIUS = (0x7FF << (52 - RADIUS_SHIFT)) - 1
-DISTORTION_SHIFT = 15  # a distortion keeps bits 30 to 15 of its binary32: 8 of exponent, 8 of mantissa
-LARGEST_DISTORTION, UNKNOWN_DISTORTION = 0xFEFF, 0xFF80
+LARGEST_DISTORTION, UNKNOWN_DISTORTION = 0x7F7F, 0x7FC0
 STORED_TYPES = ("<f4", "<f8", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2")
 
 U8 = NDArray[np.uint8]
@@ -90,6 +91,14 @@ class Cursor:
             bad(f"{length} bytes that claim to unpack to {size}")
         return _unzstd(packed, size)
 
+    def bits(self, widths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers written by `pack_bits`."""
+        starts, total = _bit_starts(widths)
+        data = np.frombuffer(self.take((total + 7) // 8) + bytes(8), np.uint8)
+        words = sliding_window_view(data, 8)[starts >> 3].view("<i8")[:, 0]
+        values: NDArray[np.int64] = words >> (starts & 7) & ((1 << widths) - 1)
+        return values
+
     def end(self) -> None:
         if self.at != len(self.data):
             bad("a column is longer than its contents")
@@ -117,6 +126,20 @@ def blob(data: bytes) -> bytes:
     return len(data).to_bytes(8, "little") + len(body).to_bytes(8, "little") + body
 
 
+def pack_bits(values: NDArray[np.int64], widths: NDArray[np.int64]) -> bytes:
+    """Numbers (n,), each below 2**width with widths up to 55, one after the other, lowest bit first."""
+    starts, total = _bit_starts(widths)
+    data = np.zeros((total + 7) // 8 + 8, np.uint8)
+    shifted = (values << (starts & 7)).astype("<i8")[:, None].view(np.uint8)
+    np.bitwise_or.at(data, (starts >> 3)[:, None] + np.arange(8), shifted)
+    return data[:-8].tobytes()
+
+
+def _bit_starts(widths: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    ends = np.cumsum(widths)
+    return ends - widths, int(ends[-1])
+
+
 # --- names -----------------------------------------------------------------------------------------------------
 
 
@@ -130,8 +153,23 @@ def pack_names(names: list[bytes]) -> bytes:
     shared = np.where(same.all(axis=1), lengths, same.argmin(axis=1))
     shared = np.minimum(shared, np.minimum(lengths, lengths[heads]))
     shared[::HEAD_EVERY] = 0
+    own = lengths - shared
     text = b"".join([name[start:] for name, start in zip(names, shared.tolist(), strict=True)])
-    return planes(shared) + planes(lengths - shared) + blob(text)
+    across = np.frombuffer(text, np.uint8)[_from_the_end(own)].tobytes()
+    return planes(shared) + planes(own) + min(b"\0" + blob(text), b"\1" + blob(across), key=len)
+
+
+def _from_the_end(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The positions in a text of n pieces, in the order: the last byte of each, the last but one of each, ..."""
+    ends = np.cumsum(lengths)
+    backwards = np.repeat(ends, lengths) - 1 - np.arange(ends[-1])
+    return np.argsort(backwards.astype(np.uint16), kind="stable")  # a name is shorter than 2**16: a radix sort
+
+
+def _reorder(text: bytes, places: NDArray[np.int64]) -> bytes:
+    ordered = np.empty(len(text), np.uint8)
+    ordered[places] = np.frombuffer(text, np.uint8)
+    return ordered.tobytes()
 
 
 class NameColumn:
@@ -143,13 +181,18 @@ class NameColumn:
         shared, own = cursor.planes(n), cursor.planes(n)
         if max(shared.max(), own.max()) > MAX_NAME or int((shared + own).sum()) > MAX_COLUMN:
             bad("names longer than the limits allow")
+        order = cursor.number(1)
         self.text = cursor.blob()
         cursor.end()
         self.shared, self.own = shared.astype(np.int64), own.astype(np.int64)
         self.ends = np.cumsum(self.own)
+        if order > 1 or self.ends[-1] != len(self.text):
+            bad("names that do not fit together")
+        if order == 1:
+            self.text = _reorder(self.text, _from_the_end(self.own))
         heads = self.own[np.arange(n) // HEAD_EVERY * HEAD_EVERY]
         lengths = self.shared + self.own
-        if self.ends[-1] != len(self.text) or self.shared[::HEAD_EVERY].any() or (self.shared > heads).any():
+        if self.shared[::HEAD_EVERY].any() or (self.shared > heads).any():
             bad("names that do not fit together")
         if not lengths.min():
             bad("an empty name")
@@ -210,23 +253,25 @@ def round_radii(radii: F64) -> U64:
 
 
 def pack_frames(centres: F64, radii: F64) -> bytes:
-    """Centres (n, 3) as multiples of radius x 2**-20 above a reference, radii rounded to 20 significant bits.
+    """Centres (n, 3) in steps of radius x STEP above a reference, radii rounded to 20 significant bits.
 
-    The steps count from the origin, so that what was read from an archive packs again without change. Centres that
-    are no such multiple below 2**51 (the radius is zero, or tiny beside the centre) are kept exactly.
+    The steps count from the origin, so that what was read from an archive packs again without change. Centres too
+    far for that (the radius is zero, or tiny beside the centre) are kept exactly.
     """
     upper = round_radii(radii)
-    steps = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64)[:, None] * STEP
-    exact = (np.abs(centres) >= steps * FARTHEST).any(axis=1)
-    reference = centres[~exact].min(axis=0, initial=np.inf) if not exact.all() else np.zeros(3)
-    exact |= (np.abs(reference) >= steps * FARTHEST).any(axis=1)
-    exact &= centres.any(axis=1)
-    rest = np.flatnonzero(~exact & (upper > 0))
-    counts = np.zeros(centres.shape, np.int64)
-    counts[rest] = np.rint(centres[rest] / steps[rest]) - np.rint(reference / steps[rest])
-    where = np.flatnonzero(exact)
-    parts = [planes(upper), reference.astype("<f8").tobytes()]
-    parts += [planes(counts[:, axis]) for axis in range(3)]
+    steps = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64) * STEP
+    reach = steps[:, None] * FARTHEST
+    exact = (np.abs(centres) >= reach).any(axis=1)
+    reference = np.zeros(3) if exact.all() else centres[~exact].min(axis=0)
+    exact |= (np.abs(reference) >= reach).any(axis=1)
+    where, rest = np.flatnonzero(exact & centres.any(axis=1)), np.flatnonzero(~exact)
+    parts = [planes(upper)]
+    for axis in range(3):
+        counts = np.zeros(len(steps), np.int64)
+        counts[rest] = np.rint(centres[rest, axis] / steps[rest]) - np.rint(reference[axis] / steps[rest])
+        span = float(np.ptp(centres[rest, axis])) if len(rest) else 0.0
+        options = [_floats(reference[axis], hint) + pack_counts(counts, steps, hint) for hint in (span, 0.0)]
+        parts.append(min(options, key=len))
     parts += [len(where).to_bytes(4, "little"), where.astype("<u4").tobytes(), centres[where].astype("<f8").tobytes()]
     return b"".join(parts)
 
@@ -238,33 +283,80 @@ def unpack_frames(data: bytes, n: int) -> tuple[F64, F64]:
     if upper.max() > LARGEST_RADIUS:
         bad("a radius that is no finite number")
     radii = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64)
-    reference = np.frombuffer(cursor.take(24), "<f8")
-    counts = np.stack([cursor.planes(n) for _ in range(3)], axis=1)
+    steps = radii * STEP
+    centres = np.zeros((n, 3))
+    for axis in range(3):
+        reference, span = np.frombuffer(cursor.take(16), "<f8")
+        counts = unpack_counts(cursor, steps, span)
+        with np.errstate(all="ignore"):
+            base = np.rint(np.divide(reference, steps, out=np.zeros(n), where=steps > 0))
+            centres[:, axis] = (counts.astype(np.float64) + base) * steps
     exact = cursor.number(4)
     where = np.frombuffer(cursor.take(4 * exact), "<u4")
-    centres = np.frombuffer(cursor.take(24 * exact), "<f8").reshape(exact, 3)
+    given = np.frombuffer(cursor.take(24 * exact), "<f8").reshape(exact, 3)
     cursor.end()
     if (where[1:] <= where[:-1]).any() or (exact and where[-1] >= n):
         bad("centres for records that the chunk does not have")
-    if counts.max() >= 1 << 53 or not np.isfinite(reference).all():
-        bad("a centre out of range")
-    steps = radii[:, None] * STEP
-    with np.errstate(all="ignore"):
-        base = np.rint(np.divide(reference, steps, out=np.zeros((n, 3)), where=steps > 0))
-        placed = (counts.astype(np.float64) + base) * steps
-    placed[where] = centres
-    if not np.isfinite(placed).all():
+    centres[where] = given
+    if not np.isfinite(centres).all():
         bad("a centre that is no finite number")
-    return placed, radii
+    return centres, radii
+
+
+def pack_counts(counts: NDArray[np.int64], steps: F64, span: float) -> bytes:
+    """Counts (n,) below 2**52: how far each one's bit length is below that of span / step, with the bits after its
+    leading one (these pack well), then the remaining bits as they are."""
+    lengths = _bit_lengths(counts)
+    inside, rest = _split(lengths)
+    leading = (counts >> rest) & ((1 << inside) - 1)
+    gaps = (_expected(steps, span) - lengths) % 64
+    return planes(gaps << LEADING | leading) + pack_bits(counts & ((1 << rest) - 1), rest)
+
+
+def unpack_counts(cursor: Cursor, steps: F64, span: float) -> NDArray[np.int64]:
+    symbols = cursor.planes(len(steps)).astype(np.int64)
+    lengths = (_expected(steps, span) - (symbols >> LEADING)) % 64
+    if symbols.max() >= 64 << LEADING or lengths.max() > 52:
+        bad("a centre out of range")
+    inside, rest = _split(lengths)
+    ones = np.where(lengths > 0, 1 << inside, 0)
+    leading = symbols & ((1 << LEADING) - 1)
+    if (leading >= 1 << inside).any():
+        bad("a centre out of range")
+    counts: NDArray[np.int64] = (ones | leading) << rest | cursor.bits(rest)
+    return counts
+
+
+def _bit_lengths(counts: NDArray[Any]) -> NDArray[np.int64]:
+    return np.frexp(counts.astype(np.float64))[1].astype(np.int64)
+
+
+def _split(lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of the bits after the leading one: how many go with the length, how many stay."""
+    after = np.maximum(lengths - 1, 0)
+    inside = np.minimum(after, LEADING)
+    return inside, after - inside
+
+
+def _expected(steps: F64, span: float) -> NDArray[np.int64]:
+    """The bit length of span / step, 0 to 63; 0 where that is no number."""
+    with np.errstate(all="ignore"):
+        ratio = span / steps
+    usable = np.isfinite(ratio) & (ratio >= 1)
+    return np.minimum(_bit_lengths(np.where(usable, ratio, 0)), 63)
+
+
+def _floats(*values: float) -> bytes:
+    return np.array(values, "<f8").tobytes()
 
 
 # --- distortion ------------------------------------------------------------------------------------------------
 
 
 def pack_distortion(values: NDArray[np.float32]) -> bytes:
-    """Distortions (n,), >= 0 or NaN for unknown, to 9 significant bits: within 2**-9 of the value."""
+    """Distortions (n,), >= 0 or NaN for unknown, as bfloat16: within 2**-8 of the value."""
     bits = (values + np.float32(0)).view(np.uint32)
-    upper = np.minimum((bits + np.uint32(1 << (DISTORTION_SHIFT - 1))) >> DISTORTION_SHIFT, LARGEST_DISTORTION)
+    upper = np.minimum((bits + np.uint32(1 << 15)) >> 16, LARGEST_DISTORTION)
     return planes(np.where(np.isnan(values), UNKNOWN_DISTORTION, upper))
 
 
@@ -272,9 +364,9 @@ def unpack_distortion(data: bytes, n: int) -> NDArray[np.float32]:
     cursor = Cursor(data)
     upper = cursor.planes(n)
     cursor.end()
-    if upper.max() > 0xFFFF:
+    if ((upper > LARGEST_DISTORTION) & (upper != UNKNOWN_DISTORTION)).any():
         bad("a distortion out of range")
-    return (upper.astype(np.uint32) << np.uint32(DISTORTION_SHIFT)).view(np.float32)
+    return (upper.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def unpack_points(data: bytes, n: int) -> NDArray[np.int64]:
