@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from pcbin.errors import CloudError, ExtraError
 
 F = TypeVar("F", np.float32, np.float64)
 BLOCK = 1 << 18  # distances held at a time: 1 MB of float32, which stays in the processor's cache
+WIDTH = 1 << 12  # and how many of them in a row
 
 
 def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -24,12 +26,15 @@ def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
     low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
     centre, scale = low / 2 + high / 2, float((high - low).max()) or 1.0
     left, right = _factors(*(((cloud - centre) / scale).astype(np.float32) for cloud in (a, b)))
-    index = np.empty(len(a), np.intp)
-    rows = max(1, BLOCK // len(b))
-    for start in range(0, len(a), rows):
-        part = slice(start, start + rows)
-        index[part] = _winners(a[part], b, left[part] @ right)
-    return _squares(a - b[index]), index
+    squared, index = np.full(len(a), np.inf), np.zeros(len(a), np.intp)
+    for columns in _slices(len(b), WIDTH):
+        among = b[columns]
+        for rows in _slices(len(a), BLOCK // len(among)):
+            found = _winners(a[rows], among, left[rows] @ right[:, columns])
+            distance = _squares(a[rows] - among[found])
+            np.copyto(index[rows], found + columns.start, where=distance < squared[rows])
+            np.minimum(distance, squared[rows], out=squared[rows])
+    return squared, index
 
 
 def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -37,11 +42,14 @@ def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
     may lose to a rival that is farther by 1e-6 in squared distance."""
     left, right = _factors(a, b)
     index = np.empty(len(a), np.intp)
-    rows = max(1, BLOCK // len(b))
-    for start in range(0, len(a), rows):
-        part = slice(start, start + rows)
-        np.argmax(left[part] @ right, axis=1, out=index[part])
+    for rows in _slices(len(a), BLOCK // len(b)):
+        np.argmax(left[rows] @ right, axis=1, out=index[rows])
     return index
+
+
+def _slices(count: int, width: int) -> Iterator[slice]:
+    width = max(1, width)
+    return (slice(start, start + width) for start in range(0, count, width))
 
 
 def _factors(

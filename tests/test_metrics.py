@@ -60,8 +60,9 @@ class TestNearest:
     def test_holds_one_block_of_distances_at_a_time(self, monkeypatch):
         a, b = sphere(500, 0), sphere(300, 1)
         whole = metrics.nearest(a, b)
-        for block in (1, 1000, 299 * 300):
+        for block, width in ((1, 1), (1000, 7), (1000, 299), (299 * 300, 300)):
             monkeypatch.setattr(metrics, "BLOCK", block)
+            monkeypatch.setattr(metrics, "WIDTH", width)
             for part, expected in zip(metrics.nearest(a, b), whole, strict=True):
                 np.testing.assert_array_equal(part, expected)
 
