@@ -52,7 +52,8 @@ class BasisEncoder(MLP):
         super().__init__(3 * config.basis, config.widths, outputs)
         directions = torch.randn(config.basis, 3, generator=generator)
         radii = torch.rand(config.basis, 1, generator=generator) ** (1 / 3)
-        self.register_buffer("basis", directions / directions.norm(dim=1, keepdim=True) * radii)
+        basis = directions / directions.norm(dim=1, keepdim=True) * radii
+        self.register_buffer("basis", basis.half().float())  # as exported, so that both find the same neighbours
 
     def features(self, clouds: Tensor) -> Tensor:
         if clouds.device.type == "cpu":
