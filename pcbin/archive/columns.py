@@ -3,6 +3,7 @@ docs/format.md describes it. Knows neither files nor where a column lies in one.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,23 @@ U64 = NDArray[np.uint64]
 F64 = NDArray[np.float64]
 
 
-def _zstd(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=9, write_checksum=False).compress(data)
+class _Zstd(threading.local):
+    """A packer and an unpacker for each thread: making them costs more than using them on a plane."""
+
+    def __init__(self) -> None:
+        self.packer = zstandard.ZstdCompressor(level=3)
+        self.text_packer = zstandard.ZstdCompressor(level=9)
+        self.unpacker = zstandard.ZstdDecompressor()
+
+
+_ZSTD = _Zstd()
 
 
 def _unzstd(data: bytes, size: int) -> bytes:
     """One zstd frame that states its content size, and states `size`: nothing is allocated before that is known."""
     try:
         if zstandard.frame_content_size(data) == size:
-            return zstandard.ZstdDecompressor().decompress(data, size, allow_extra_data=False)
+            return _ZSTD.unpacker.decompress(data, size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         bad(f"zstd: {error}")
     bad("a zstd frame does not hold what the column states")
@@ -112,7 +121,7 @@ def planes(values: NDArray[Any]) -> bytes:
     parts = [bytes([width])]
     for plane in range(width):
         raw = table[:, plane].tobytes()
-        packed = _zstd(raw)
+        packed = _ZSTD.packer.compress(raw)
         body = packed if len(packed) < n else raw
         parts += [len(body).to_bytes(4, "little"), body]
     return b"".join(parts)
@@ -120,7 +129,7 @@ def planes(values: NDArray[Any]) -> bytes:
 
 def blob(data: bytes) -> bytes:
     """Bytes, packed where that helps and a reader may unpack it."""
-    packed = _zstd(data)
+    packed = min(_ZSTD.packer.compress(data), _ZSTD.text_packer.compress(data), key=len)
     allowed = len(data) <= max(MAX_COLUMN, MAX_RATIO * len(packed))
     body = packed if len(packed) < len(data) and allowed else data
     return len(data).to_bytes(8, "little") + len(body).to_bytes(8, "little") + body
@@ -156,7 +165,9 @@ def pack_names(names: list[bytes]) -> bytes:
     own = lengths - shared
     text = b"".join([name[start:] for name, start in zip(names, shared.tolist(), strict=True)])
     across = np.frombuffer(text, np.uint8)[_from_the_end(own)].tobytes()
-    return planes(shared) + planes(own) + min(b"\0" + blob(text), b"\1" + blob(across), key=len)
+    along, turned = blob(text), blob(across)
+    worth = len(turned) < 0.9 * len(along)  # turning it back takes a reader time
+    return planes(shared) + planes(own) + (b"\1" + turned if worth else b"\0" + along)
 
 
 def _from_the_end(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

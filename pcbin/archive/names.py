@@ -23,6 +23,7 @@ GROUP = 256  # chunks in one part of the index
 GROUP_TEXT = 1 << 20  # bytes of fences in one part
 PAGE = 4096  # hashes in one page, about
 READ_AHEAD = 1 << 16
+RUN = 1 << 18  # hashes of names in one sorted run
 MOST_IN_PAGE = 1 << 21  # over what GROUP chunks can hold with one hash
 PAGE_ENTRY = np.dtype([("length", "<u4"), ("records", "<u4"), ("crc", "<u4")])
 
@@ -77,7 +78,7 @@ class NameIndex:
     def _hashes(self, start: int, end: int) -> Part:
         counts = self._counts[start:end]
         hashes = np.frombuffer(self.spool.read(4 * sum(counts)), np.uint32)
-        payload, checked = pack_hashes(hashes, np.repeat(np.arange(end - start), counts))
+        payload, checked = pack_hashes(hashes, np.repeat(np.arange(end - start, dtype=np.uint16), counts))
         return Part(HASHES, start, end - start, payload, checked)
 
 
@@ -94,19 +95,21 @@ def _overlap(fences: list[tuple[bytes, bytes]]) -> int:
 # --- hashes ----------------------------------------------------------------------------------------------------
 
 
-def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.int64]) -> tuple[bytes, int]:
+def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.uint16]) -> tuple[bytes, int]:
     """The payload of a NAME block of kind HASHES, and the length of its page table.
 
     Page p of 2**k holds the hashes whose upper k bits are p, ascending, as differences, and the chunk of each.
     """
     bits = min(16, max(0, (len(hashes) // PAGE).bit_length()))
     order = np.argsort(hashes, kind="stable")
-    hashes, chunks = hashes[order].astype(np.int64), chunks[order]
-    bounds = np.searchsorted(hashes, np.arange((1 << bits) + 1) << (32 - bits)).tolist()
+    hashes, chunks = hashes[order], chunks[order]
+    lowest = (np.arange(1 << bits, dtype=np.uint64) << np.uint64(32 - bits)).astype(np.uint32)
+    bounds = [*np.searchsorted(hashes, lowest).tolist(), len(hashes)]
     table, pages = np.zeros(1 << bits, PAGE_ENTRY), []
     for page, (start, end) in enumerate(pairwise(bounds)):
         first = page << (32 - bits)
-        data = c.planes(np.diff(hashes[start:end], prepend=first)) + c.planes(chunks[start:end])
+        ascending = hashes[start:end].astype(np.int64)
+        data = c.planes(np.diff(ascending, prepend=first)) + c.planes(chunks[start:end])
         table[page] = (len(data), end - start, crc(data))
         pages.append(data)
     head = bytes([bits]) + table.tobytes()
@@ -164,30 +167,29 @@ def look_up(page: Page, data: bytes, name: bytes) -> list[int]:
 
 
 class UniqueNames:
-    """Remembers which names are taken. While names come in ascending order it only keeps the last one in memory;
-    once they do not, 8 bytes for each."""
+    """Remembers which names are taken, by hash. Ascending names need no search; others are looked for in sorted
+    runs, of which all but the last lie in a temporary file: memory does not grow with their number."""
 
     def __init__(self, existing: Iterable[list[bytes]] = ()) -> None:
-        self._last = b""
+        self._last: bytes | None = b""  # None once names do not ascend
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the writer
-        self._runs: list[NDArray[np.int64]] | None = None  # sorted, each at least twice as long as the next
+        self._full: list[NDArray[np.int64]] = []
+        self._run = np.zeros(0, np.int64)  # the last run, unsorted while names ascend
         for names in existing:
             self._note(names)
 
     def taken(self, names: list[bytes]) -> list[bool]:
         """For each name whether it, or an equal one before it in the list, is taken."""
-        if _ascending(self._last, names):
+        if self._ascending(names):
             return [False] * len(names)
-        seen: set[bytes] = set()
-        answers = []
-        known = np.zeros(len(names), bool)
+        self._stop_ascending()
         hashes = _hashes(names)
-        for run in self._all_runs():
-            known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
-        for name, used in zip(names, known.tolist(), strict=True):
-            answers.append(used or name in seen)
-            seen.add(name)
-        return answers
+        known = np.zeros(len(names), bool)
+        for run in (*self._full, self._run):
+            if len(run):
+                known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+        first = {name: i for i, name in reversed(list(enumerate(names)))}
+        return [used or first[name] < i for i, (name, used) in enumerate(zip(names, known.tolist(), strict=True))]
 
     def add(self, names: list[bytes]) -> None:
         """Raises UsageError, and adds none, if one of the names is taken."""
@@ -197,29 +199,33 @@ class UniqueNames:
         self._note(names)
 
     def _note(self, names: list[bytes]) -> None:
-        if self._runs is None and _ascending(self._last, names):
-            self._spool.write(_hashes(names).tobytes())
+        if self._ascending(names):
             self._last = names[-1]
         else:
-            self._merge(np.sort(_hashes(names)))
-            self._last = b"\xff"  # above every name: from now on none counts as ascending
+            self._stop_ascending()
+        self._run = np.concatenate([self._run, _hashes(names)])
+        if self._last is None:
+            self._run.sort(kind="stable")
+        if len(self._run) >= RUN:
+            self._put_aside()
 
-    def _all_runs(self) -> list[NDArray[np.int64]]:
-        if self._runs is None:
-            self._spool.seek(0)
-            before = np.sort(np.frombuffer(self._spool.read(), np.int64))
-            self._runs = [before] if len(before) else []
-        return self._runs
+    def _ascending(self, names: list[bytes]) -> bool:
+        if self._last is None or not names:
+            return not names
+        return self._last < names[0] and all(map(bytes.__lt__, names, names[1:]))
 
-    def _merge(self, run: NDArray[np.int64]) -> None:
-        runs = self._all_runs()
-        while runs and len(runs[-1]) < 2 * len(run):
-            run = np.sort(np.concatenate([runs.pop(), run]), kind="stable")
-        runs.append(run)
+    def _stop_ascending(self) -> None:
+        self._last = None
+        self._run.sort(kind="stable")
 
-
-def _ascending(last: bytes, names: list[bytes]) -> bool:
-    return bool(names) and last < names[0] and all(map(bytes.__lt__, names, names[1:]))
+    def _put_aside(self) -> None:
+        start = self._spool.tell()
+        self._run.sort(kind="stable")
+        self._spool.write(self._run.tobytes())
+        self._spool.flush()
+        self._full.append(np.memmap(self._spool, np.int64, "r", start, (len(self._run),)))
+        self._spool.seek(0, 2)
+        self._run = self._run[:0]
 
 
 def _hashes(names: list[bytes]) -> NDArray[np.int64]:
