@@ -17,7 +17,7 @@ from pcbin.metrics import closest, unit_chamfer
 from pcbin.model import DEFAULT, Model, load
 
 BATCH = 64  # clouds that go through a network together
-TRIALS = 8  # sets of flips that one round of `effort` measures exactly
+TRIALS = 8  # flips that one round of `effort` measures exactly
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class Codec:
     def _promising(
         self, cloud: NDArray[np.float32], decoded: NDArray[np.float32], best: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """The TRIALS bit vectors that flip the 1, 2, ... most promising bits of `best` at once.
+        """Bit vectors that flip the most promising bits of `best`: each of TRIALS alone, and the first 2, 3, ...
+        of them at once.
 
         A flip is judged by the distance over today's pairs of nearest points: an upper bound of its Chamfer
         distance that needs no new search.
@@ -96,10 +97,10 @@ class Codec:
         neighbours = self.model.decode(best ^ np.eye(len(best), dtype=bool))
         bounds = np.square(neighbours - cloud[forth]).sum(axis=(1, 2))
         bounds += np.square(neighbours[:, back] - cloud).sum(axis=(1, 2))
-        flips = np.zeros((TRIALS, len(best)), bool)
-        for count, bit in enumerate(np.argsort(bounds)[:TRIALS]):
-            flips[count:, bit] = True
-        return best ^ flips
+        alone = np.eye(len(best), dtype=bool)[np.argsort(bounds)[:TRIALS]]
+        together = np.logical_or.accumulate(alone)[1:]
+        trials: NDArray[np.bool_] = best ^ np.concatenate([alone, together])
+        return trials
 
 
 def encode(
@@ -128,9 +129,7 @@ def encode(
     single, clouds = _clouds(cloud)
     codes = []
     for start in range(0, len(clouds), BATCH):
-        framed = [
-            normalise(clean(points)[0], codec.points, seed=seed) for points in clouds[start : start + BATCH]
-        ]
+        framed = [normalise(clean(points)[0], codec.points, seed=seed) for points in clouds[start : start + BATCH]]
         packed = codec.encode(np.stack([unit for unit, _ in framed]))
         codes += [Code(code.tobytes(), frame) for code, (_, frame) in zip(packed, framed, strict=True)]
     return codes[0] if single else codes
@@ -169,7 +168,7 @@ def _loaded(model: Model | str | os.PathLike[str]) -> Model:
 
 def _clouds(cloud: ArrayLike | Sequence[ArrayLike]) -> tuple[bool, list[Any]]:
     """Whether this is a single cloud, and the clouds."""
-    if isinstance(cloud, list | tuple) and cloud and np.ndim(cloud[0]) == 2:
+    if isinstance(cloud, list | tuple) and (not cloud or np.ndim(cloud[0]) == 2):
         return False, list(cloud)
     array = np.asarray(cloud)
     return (False, list(array)) if array.ndim == 3 else (True, [array])
