@@ -1,41 +1,27 @@
 """Groups in a collection of codes: k-means on bits, and how well groups agree with labels.
 
-Knows codes and labels; a mixture model's own classes come from `Model.raw` and go through `classes` here.
+Knows codes and labels, and of a mixture model its classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcbin import bits
 from pcbin.bits import Codes
-from pcbin.errors import UsageError
+from pcbin.errors import ModelError, UsageError
+from pcbin.latent import Decode
+from pcbin.model import Model
 
 ENOUGH = 20_000  # codes that the means are computed from
 BLOCK = 1 << 15
+DECODED = 256  # codes decoded at a time
 
 
-@dataclass(frozen=True)
-class Clusters:
-    """assignment (n,) int64, the cluster of every code; centres (k, 128) float32, mean bits; medoids (k,)
-    int64, the code nearest each centre."""
-
-    assignment: NDArray[np.int64]
-    centres: NDArray[np.float32]
-    medoids: NDArray[np.int64]
-
-    def members(self, cluster: int) -> NDArray[np.int64]:
-        """Indices of a cluster's codes, the medoid first, the others as they come."""
-        members = np.flatnonzero(self.assignment == cluster)
-        medoid = self.medoids[cluster]
-        return np.concatenate([[medoid], members[members != medoid]])
-
-
-def k_means(codes: Codes, k: int, *, seed: int = 0, tries: int = 4, rounds: int = 50) -> Clusters:
+def k_means(codes: Codes, k: int, *, seed: int = 0, tries: int = 4) -> NDArray[np.int64]:
     """Lloyd's k-means on the bits of codes (n, 16) from k-means++ seeds (Arthur and Vassilvitskii, SODA
     2007), the best of several tries, largest cluster first.
 
@@ -46,23 +32,36 @@ def k_means(codes: Codes, k: int, *, seed: int = 0, tries: int = 4, rounds: int 
     chosen = codes[np.sort(rng.permutation(len(codes))[:ENOUGH])]
     different = len(np.unique(chosen, axis=0))
     if not 1 <= k <= different:
-        raise UsageError(
-            f"cannot make {k} clusters of {different} different codes", remedy="choose another k"
-        )
+        raise UsageError(f"cannot make {k} clusters of {different} different codes", remedy="choose another k")
     points = _points(chosen)
-    runs = [_lloyd(points, _spread(points, k, rng), rounds) for _ in range(tries)]
-    centres = min(runs, key=lambda run: run[1])[0]
-    assignment, distance = _assign_blocks(codes, centres)
-    order = np.argsort(-np.bincount(assignment, minlength=k), kind="stable")
-    assignment = np.argsort(order)[assignment]
-    medoids = np.array([(m := np.flatnonzero(assignment == c))[distance[m].argmin()] for c in range(k)])
-    return Clusters(assignment, centres[order], medoids)
+    runs = [_lloyd(points, _spread(points, k, rng)) for _ in range(tries)]
+    return _assign(codes, min(runs, key=lambda run: run[1])[0])
 
 
-def classes(logits: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The most probable class (n,) of a mixture model's q(y|x), from its logits (n, C)."""
-    best: NDArray[np.int64] = logits.argmax(axis=1)
-    return best
+def mixture_classes(model: Model, codes: Codes, decode: Decode) -> NDArray[np.int64]:
+    """The likeliest class (n,) of what each code decodes to, under a mixture model's q(y|x).
+
+    Raises ModelError when the model's latents are no mixture.
+    """
+    if model.config.latent.kind != "mixture":
+        raise ModelError(f"model {model.name} is no mixture and has no classes", remedy="give a VAE-GM")
+    count = model.config.latent.components
+    found = np.empty(len(codes), np.int64)
+    for start in range(0, len(codes), DECODED):
+        part = slice(start, start + DECODED)
+        found[part] = model.raw(decode(codes[part]))[:, :count].argmax(axis=1)
+    return found
+
+
+def by_size(codes: Codes, assignment: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The members of every cluster, the largest cluster first, in each the code nearest its mean (the
+    medoid) first and the others as they come. Clusters without members are left out."""
+    clusters = [np.flatnonzero(assignment == cluster) for cluster in np.unique(assignment)]
+    for members in clusters:
+        points = _points(codes[members])
+        medoid = _squared(points, points.mean(axis=0, keepdims=True))[:, 0].argmin()
+        members[: medoid + 1] = np.roll(members[: medoid + 1], 1)
+    return sorted(clusters, key=len, reverse=True)
 
 
 def purity(assignment: NDArray[np.int64], labels: Sequence[str]) -> float:
@@ -117,7 +116,7 @@ def _spread(points: NDArray[np.float32], k: int, rng: np.random.Generator) -> ND
 
 
 def _lloyd(
-    points: NDArray[np.float32], centres: NDArray[np.float32], rounds: int
+    points: NDArray[np.float32], centres: NDArray[np.float32], rounds: int = 50
 ) -> tuple[NDArray[np.float32], float]:
     """Means and their mean squared distance to the points; a cluster that runs empty takes the farthest
     point."""
@@ -136,13 +135,10 @@ def _lloyd(
     return centres, float(_squared(points, centres).min(axis=1).mean())
 
 
-def _assign_blocks(
-    codes: Codes, centres: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Nearest centre (n,) and squared distance to it (n,) of every code."""
-    assignment, distance = np.empty(len(codes), np.int64), np.empty(len(codes), np.float32)
+def _assign(codes: Codes, centres: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The nearest centre (n,) of every code."""
+    assignment = np.empty(len(codes), np.int64)
     for start in range(0, len(codes), BLOCK):
         part = slice(start, start + BLOCK)
-        squared = _squared(_points(codes[part]), centres)
-        assignment[part], distance[part] = squared.argmin(axis=1), squared.min(axis=1)
-    return assignment, distance
+        assignment[part] = _squared(_points(codes[part]), centres).argmin(axis=1)
+    return assignment

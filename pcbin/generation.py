@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import UsageError
 
+POINTS = 512  # per cloud: enough to tell sets apart, an order of magnitude faster than 2,048
 Clouds = NDArray[np.floating]
 
 

@@ -93,9 +93,7 @@ def groups(codes: Codes, within: int = 0) -> list[NDArray[np.int64]]:
     compared (multi-index hashing, Norouzi et al., CVPR 2012). Raises UsageError for `within` outside 0..15.
     """
     if not 0 <= within < codes.shape[1]:
-        raise UsageError(
-            f"cannot group codes within {within} bits", remedy=f"choose 0 to {codes.shape[1] - 1}"
-        )
+        raise UsageError(f"cannot group codes within {within} bits", remedy=f"choose 0 to {codes.shape[1] - 1}")
     if not len(codes):
         return []
     words = _words(codes)

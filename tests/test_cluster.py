@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pcbin import bits, cluster
-from pcbin.errors import UsageError
+from pcbin.errors import ModelError, UsageError
+from pcbin.model import load
 
 
 def blobs(sizes, noise=0.05, seed=0):
@@ -13,25 +14,23 @@ def blobs(sizes, noise=0.05, seed=0):
     return bits.pack(centres[label] ^ (rng.random((len(label), 128)) < noise)), label
 
 
-def test_k_means_finds_separate_groups_largest_first():
+def test_k_means_finds_separate_groups():
     codes, label = blobs([50, 200, 100])
     found = cluster.k_means(codes, 3)
-    assert np.bincount(found.assignment).tolist() == [200, 100, 50]
-    assert cluster.purity(found.assignment, label.astype(str)) == 1
-    assert cluster.nmi(found.assignment, label.astype(str)) == pytest.approx(1)
-    for k, medoid in enumerate(found.medoids):
-        assert found.assignment[medoid] == k
-        assert found.members(k)[0] == medoid
-        assert sorted(found.members(k)) == np.flatnonzero(found.assignment == k).tolist()
+    assert cluster.purity(found, label.astype(str)) == 1
+    assert cluster.nmi(found, label.astype(str)) == pytest.approx(1)
 
 
-def test_centres_are_the_means_of_their_members():
-    codes, _ = blobs([40, 60], noise=0.3)
-    found = cluster.k_means(codes, 2)
-    for k in range(2):
-        assert found.centres[k] == pytest.approx(
-            bits.unpack(codes[found.assignment == k]).mean(axis=0), abs=1e-6
-        )
+def test_by_size_puts_the_largest_cluster_and_each_ones_medoid_first():
+    codes, label = blobs([50, 200, 100], noise=0.2)
+    clusters = cluster.by_size(codes, label + 7)
+    assert [len(members) for members in clusters] == [200, 100, 50]
+    for members in clusters:
+        assert len(set(label[members])) == 1
+        points = bits.unpack(codes[members]).astype(float)
+        distance = ((points - points.mean(axis=0)) ** 2).sum(axis=1)
+        assert distance.argmin() == 0
+        assert (np.diff(members[1:]) > 0).all()
 
 
 def test_a_large_collection_is_assigned_whole_and_repeats_with_its_seed(monkeypatch):
@@ -39,8 +38,8 @@ def test_a_large_collection_is_assigned_whole_and_repeats_with_its_seed(monkeypa
     monkeypatch.setattr(cluster, "BLOCK", 70)
     codes, label = blobs([150, 100])
     found, again = cluster.k_means(codes, 2, seed=1), cluster.k_means(codes, 2, seed=1)
-    assert cluster.purity(found.assignment, label.astype(str)) == 1
-    assert np.array_equal(found.assignment, again.assignment)
+    assert cluster.purity(found, label.astype(str)) == 1
+    assert np.array_equal(found, again)
 
 
 @pytest.mark.parametrize("k", [0, 4])
@@ -52,7 +51,7 @@ def test_more_clusters_than_codes_are_refused(k):
 
 def test_every_code_its_own_cluster():
     codes, _ = blobs([6], noise=0.5)
-    assert sorted(cluster.k_means(codes, 6).assignment) == list(range(6))
+    assert sorted(cluster.k_means(codes, 6)) == list(range(6))
 
 
 def test_agreement_with_labels_by_hand():
@@ -69,5 +68,10 @@ def test_agreement_with_labels_by_hand():
         cluster.purity(assignment, labels[:3])
 
 
-def test_a_mixture_model_says_its_class_itself():
-    assert cluster.classes(np.array([[0.1, 2, -1], [5, 2, 7]])).tolist() == [1, 2]
+def test_a_mixture_model_says_its_classes_itself(tiny_model, make_model):
+    model, mixture = load(tiny_model), load(make_model("gm", kind="mixture"))
+    codes, _ = blobs([5])
+    found = cluster.mixture_classes(mixture, codes, model.decode_codes)
+    assert found.tolist() == mixture.raw(model.decode_codes(codes))[:, :3].argmax(axis=1).tolist()
+    with pytest.raises(ModelError, match="no mixture"):
+        cluster.mixture_classes(model, codes, model.decode_codes)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pcbin import latent
 from pcbin.bits import Codes
-from pcbin.cluster import k_means
+from pcbin.cluster import by_size, k_means
 from pcbin.errors import UsageError
 from pcbin.search import search
 from pcbin.view import sheet
@@ -27,7 +27,7 @@ Original = Callable[[int], NDArray[np.floating] | None]
 class Explorer:
     """A collection to look at.
 
-    codes (n, bytes) uint8; names of as many records; decode from codes to clouds in the unit frame;
+    codes (n, bytes) uint8; name(i) of a record; decode from codes to clouds in the unit frame;
     describe(i), free facts about a record; original(i), its source cloud (N, 3) in the unit frame, or None
     where it is not at hand.
     """
@@ -36,13 +36,13 @@ class Explorer:
         self,
         title: str,
         codes: Codes,
-        names: Sequence[str],
+        name: Callable[[int], str],
         decode: latent.Decode,
         *,
         describe: Callable[[int], dict[str, Any]] = lambda record: {},
         original: Original = lambda record: None,
     ) -> None:
-        self.title, self.codes, self.names = title, codes, names
+        self.title, self.codes, self._name = title, codes, name
         self._decode, self._describe, self._original = decode, describe, original
         self._reading = Lock()  # an archive's file has one position, requests come in several threads
         self.thumbnail = lru_cache(4096)(self._thumbnail)
@@ -54,12 +54,12 @@ class Explorer:
     def listed(self, records: Sequence[int]) -> list[str]:
         """The names of some records."""
         with self._reading:
-            return [self.names[self._known(record)] for record in records]
+            return [self._name(self._known(record)) for record in records]
 
     def record(self, record: int) -> dict[str, Any]:
         with self._reading:
             code = self.codes[self._known(record)].tobytes().hex()
-            return {"record": record, "name": self.names[record], "code": code, **self._describe(record)}
+            return {"record": record, "name": self._name(record), "code": code, **self._describe(record)}
 
     def shape(self, code: str) -> bytes:
         """The decode of a code in hexadecimal: x, y, z of every point, little-endian float32."""
@@ -87,17 +87,16 @@ class Explorer:
         text = text.casefold()
         found: list[int] = []
         with self._reading:
-            for record, name in enumerate(self.names):
-                if text in name.casefold():
+            for record in range(len(self.codes)):
+                if text in self._name(record).casefold():
                     found.append(record)
                     if len(found) == MOST:
                         break
         return found
 
     def _clusters(self, k: int) -> list[dict[str, Any]]:
-        found = k_means(self.codes, k)
-        members = [found.members(cluster) for cluster in range(k)]
-        return [{"size": len(records), "records": records[:MOST].tolist()} for records in members]
+        clusters = by_size(self.codes, k_means(self.codes, k))
+        return [{"size": len(records), "records": records[:MOST].tolist()} for records in clusters]
 
     def _thumbnail(self, record: int) -> bytes:
         cloud = self._decode(self.codes[self._known(record)][None])[0]
