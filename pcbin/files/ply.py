@@ -29,7 +29,7 @@ TEXT = "="
 class Layout:
     """What a header promises: the elements up to the vertices, their counts, and where their rows start."""
 
-    header: str
+    header: bytes
     elements: list[plyfile.PlyElement]
     counts: list[int]
     start: int
@@ -84,25 +84,31 @@ def _layout(stream: IO[bytes]) -> Layout:
     end = re.search(rb"[\r\n]end_header[ \t]*(\r?\n|\r)", head)
     if not end or not re.match(rb"ply[ \t]*[\r\n]", head):
         raise CloudError("is no PLY: it has no header from `ply` to `end_header`")
-    lines, names, counts = [], [], []
-    for line in head[: end.start()].decode("latin-1").splitlines():
+    lines: list[bytes] = []
+    empty: list[bytes] = []  # the same with zero rows everywhere, for plyfile to make the elements of
+    counts: list[int] = []
+    name = b""
+    for line in head[: end.start()].splitlines():
         words = line.split()
-        if not words or words[0] in ("comment", "obj_info"):
+        if not words or words[0] in (b"comment", b"obj_info"):
             continue
-        if words[0] == "element":
-            if "vertex" in names:
+        if words[0] == b"element":
+            if name == b"vertex":
                 break
-            names.append(words[1] if len(words) == 3 else "")
-            counts.append(int(words[-1]))
+            name, count = words[1:]
+            counts.append(int(count))
         lines.append(line.strip())
-    if "vertex" not in names:
+        empty.append(b"element %s 0" % name if words[0] == b"element" else line.strip())
+    if name != b"vertex":
         raise CloudError("has no vertices", remedy="leave it out")
     if min(counts) < 0:
         raise CloudError(f"lies: {min(counts)} rows")
-    header = "\n".join([*lines, "end_header\n"])
-    empty = re.sub(r"(?m)^(element.*?)\S+$", r"\g<1>0", header)
-    data = plyfile.PlyData.read(io.BytesIO(empty.encode("latin-1")))
-    return Layout(header, list(data.elements), counts, end.end(), data.byte_order)
+    data = plyfile.PlyData.read(io.BytesIO(_header(empty)))
+    return Layout(_header(lines), list(data.elements), counts, end.end(), data.byte_order)
+
+
+def _header(lines: list[bytes]) -> bytes:
+    return b"\n".join([*lines, b"end_header\n"])
 
 
 def _is_list(prop: plyfile.PlyProperty) -> bool:
@@ -139,7 +145,7 @@ def _from_lists(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArra
     """Row by row, by plyfile, from memory, so that no length in the file can ask for more than it has."""
     if sum(layout.counts) > LIST_ROWS:
         raise CloudError("has too many rows with lists up to its vertices", remedy="put plain vertices first")
-    whole = io.BytesIO(layout.header.encode("latin-1") + stream.read())
+    whole = io.BytesIO(layout.header + stream.read())
     with warnings.catch_warnings(action="ignore"):  # NumPy, called by plyfile, warns of empty lists
         vertex = plyfile.PlyData.read(whole)["vertex"]
     return np.stack([vertex[layout.vertex.properties[column].name] for column in columns], axis=1)

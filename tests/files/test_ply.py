@@ -98,7 +98,7 @@ class TestDialects:
 
     def test_comments_in_any_encoding_and_upper_case_axes(self):
         data = encode(vertices(), comments=["element vertex 999"])
-        data = data.replace(b"comment ", "comment é ".encode("latin-1")).replace(b"float x", b"float X")
+        data = data.replace(b"comment ", b"comment \xc3\x85 \xe9 ").replace(b"float x", b"float X")
         np.testing.assert_array_equal(parse(data)[0], POINTS)
 
     def test_blank_lines_in_text_are_no_rows(self):
@@ -161,6 +161,19 @@ class TestLies:
         )
         with pytest.raises(CloudError, match="damaged"):
             parse(head + struct.pack("<I", 2**32 - 1) + bytes(40))
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            b"element a 0\n" * 80_000,
+            b"element " + b"x" * 1_000_000 + b" 1\n",
+            b"element" + b" y" * 500_000 + b"\n",
+            b"\rend_header" + b" " * 1_000_000,
+        ],
+    )
+    def test_headers_made_to_take_long(self, lines):
+        with pytest.raises(CloudError):
+            parse(b"ply\nformat ascii 1.0\n" + lines + b"end_header\n1 2 3\n")
 
     def test_rows_without_properties_take_no_time(self):
         data = TWO.replace(b"element vertex", b"element nothing 99999999999\nelement vertex")
