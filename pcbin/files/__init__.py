@@ -107,13 +107,18 @@ def _open(path: Path) -> BinaryIO:
 
 
 def write(
-    path: str | os.PathLike[str], points: NDArray[Any], format: str | None = None, *, overwrite: bool = False
+    path: str | os.PathLike[str],
+    points: NDArray[Any],
+    format: str | None = None,
+    *,
+    overwrite: bool = False,
+    exact: bool = False,
 ) -> None:
     """Write points (N, 3) to `path`, all or nothing, in one of FORMATS (by default what the extension says).
 
-    As float32, or as float64 where float32 would move a point by more than a millionth of the extent.
-    Raises OutputError if the file exists (unless `overwrite`) or cannot be written, UsageError for a format
-    that is not in FORMATS.
+    As float32, or as float64 where float32 would move a point by more than a millionth of the extent, or at all
+    where it must be `exact`. Raises OutputError if the file exists (unless `overwrite`) or cannot be written,
+    UsageError for a format that is not in FORMATS.
     """
     path = Path(path)
     format = format or _extension(path)
@@ -121,13 +126,13 @@ def write(
         raise UsageError(f"{format!r} is not written", path=path, remedy=f"choose from {', '.join(FORMATS)}")
     module = importlib.import_module(f"pcbin.files.{format}")
     with replacing(path, overwrite=overwrite) as stream:
-        module.write(stream, _narrowed(np.asarray(points)))
+        module.write(stream, _narrowed(np.asarray(points), 0.0 if exact else 1e-6))
 
 
-def _narrowed(points: NDArray[Any]) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Points (N, 3) in the smaller float type that keeps their shape."""
+def _narrowed(points: NDArray[Any], tolerance: float) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Points (N, 3) in the smaller float type that moves none by more than `tolerance` of the extent."""
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = points.astype(np.float32)
         moved = np.abs(points - narrow).max(initial=0)
         extent = np.max(points.max(axis=0) - points.min(axis=0)) if len(points) else 0
-    return narrow if moved <= 1e-6 * extent else points.astype(np.float64)
+    return narrow if moved <= tolerance * extent else points.astype(np.float64)

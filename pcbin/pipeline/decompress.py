@@ -145,7 +145,9 @@ def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
                 except OutputError as error:
                     skipped.append(Skipped(record.name or _number(record.index), error.cause))
                     continue
-                files.write(target, _placed(record, cloud, plan.frame), plan.format, overwrite=plan.force)
+                points = _placed(record, cloud, plan.frame)
+                exact = record.stored is not None
+                files.write(target, points, plan.format, overwrite=plan.force, exact=exact)
             yield Written(len(records) - len(skipped), skipped)
 
 

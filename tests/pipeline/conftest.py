@@ -1,0 +1,38 @@
+"""A small collection of every kind of file, and of trouble."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcbin import files
+
+
+def shape(n: int, seed: int) -> np.ndarray:
+    """A box's surface of n points, somewhere."""
+    rng = np.random.default_rng(seed)
+    points = rng.random((n, 3)) - 0.5
+    face = rng.integers(0, 3, n)
+    points[np.arange(n), face] = np.sign(points[np.arange(n), face]) / 2
+    return points * rng.uniform(1, 4, 3) + rng.uniform(-100, 100, 3)
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    """Eleven clouds in nine files, three files that are none, one that is not looked at."""
+    root = tmp_path / "collection"
+    for number, name in enumerate(["a", "b/one", "b/two", "b/deep/er"]):
+        for suffix in ("ply", "npy") if number < 2 else ("xyz",):
+            path = root / f"{name}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, shape(300 + 2000 * number, number))
+    np.save(root / "many.npy", np.stack([shape(4096, seed) for seed in range(10, 13)]).astype(np.float32))
+    dirty = shape(500, 20)
+    dirty[::10] = np.nan
+    np.save(root / "dirty.npy", dirty)
+    np.savez(root / "point.npz", points=np.full((7, 3), 5.0))
+    (root / "empty.ply").touch()
+    (root / "broken.xyz").write_text("0 0 0\n1 1 one\n")
+    np.save(root / "transposed.npy", np.zeros((3, 50)))
+    (root / "notes.md").write_text("not a cloud")
+    return root

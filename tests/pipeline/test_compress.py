@@ -1,0 +1,243 @@
+"""A folder of clouds becomes one archive: what is in it, what is told, and what is left when it fails."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pcbin
+from pcbin import files
+from pcbin.errors import CloudError, FormatError, ModelError, OutputError, UsageError
+from pcbin.metrics import chamfer
+from pcbin.pipeline import compress, describe
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out.pcb"
+
+
+def _left(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_everything_is_in_it(collection: Path, out: Path, tiny_model: Path) -> None:
+    summary = compress(collection, out, model=tiny_model)
+    with pcbin.open(out) as archive:
+        names = sorted(map(str, archive.names))
+        assert names == sorted(
+            ["a", "a~2", "b/one", "b/one~2", "b/two", "b/deep/er", "dirty", "point"]
+            + [f"many/{number:06d}" for number in range(3)]
+        )
+        model = pcbin.load_model(tiny_model)
+        assert archive.header.model_sha256 == model.sha256
+        for path in files.find([collection / "b" / "two.xyz", collection / "many.npy"]):
+            cloud = next(files.read(path.path))
+            record = archive["b/two" if path.name == "two" else "many/000000"]
+            assert record.points == len(cloud)
+            code = pcbin.encode(cloud, model=model)
+            assert isinstance(code, pcbin.Code)
+            assert np.unpackbits(record.code ^ np.frombuffer(bytes(code), np.uint8)).sum() <= 1
+            assert record.frame is not None
+            np.testing.assert_allclose(record.frame.centre, code.frame.centre, atol=1e-5 * code.frame.radius)
+    assert summary.clouds == 11
+    assert summary.bytes == out.stat().st_size
+    assert summary.bytes_per_cloud == summary.bytes / 11
+    assert summary.ratio == pytest.approx(11 * 2048 * 12 / summary.bytes)
+    assert summary.dropped_points == 50
+    causes = {Path(item.path).name: item.cause for item in summary.skipped}
+    assert sorted(causes) == ["broken.xyz", "empty.ply", "transposed.npy"]
+    assert "is empty" in causes["empty.ply"]
+    assert "transposed" in causes["transposed.npy"]
+    assert sorted(name for name, _ in summary.renamed) == ["a", "b/one"]
+    assert _left(out.parent) == ["collection", "out.pcb"]
+
+
+def test_distortion_is_measured(collection: Path, out: Path, tiny_model: Path) -> None:
+    summary = compress(collection, out, model=tiny_model)
+    found = summary.distortion
+    assert found is not None
+    with pcbin.open(out) as archive:
+        values = {str(record.name): record.distortion for record in archive}
+        record = archive["b/two"]
+        assert record.frame is not None
+        cloud = record.frame.to_unit(next(files.read(collection / "b" / "two.xyz")))
+        decoded = pcbin.decode(bytes(record.code), model=tiny_model)
+        # measured on a choice of the cloud's points, kept to 9 bits
+        assert record.distortion == pytest.approx(chamfer(cloud, decoded), rel=0.05)
+    assert found.median == pytest.approx(float(np.median(list(values.values()))), rel=0.01)
+    worst = sorted(filter(None, values.values()), reverse=True)[:5]
+    np.testing.assert_allclose([distance for _, distance in found.worst], worst, rtol=0.01)
+    assert all(distance == pytest.approx(values[name], rel=0.01) for name, distance in found.worst)
+    assert found.floors > 0
+    assert found.floor is not None
+    assert 0 < found.floor < found.median
+
+
+def test_without_distortion(collection: Path, out: Path, tiny_model: Path) -> None:
+    summary = compress([collection], out, model=tiny_model, distortion=False)
+    assert summary.distortion is None
+    with pcbin.open(out) as archive:
+        assert archive[0].distortion is None
+
+
+def test_two_processes_write_the_same_bytes(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+    one, two = tmp_path / "1.pcb", tmp_path / "2.pcb"
+    first = compress(collection, one, model=tiny_model)
+    second = compress(collection, two, model=tiny_model, jobs=2)
+    with pcbin.open(one) as a, pcbin.open(two) as b:
+        assert np.unpackbits(a.codes ^ b.codes).sum() <= 1
+        assert list(a.names) == list(b.names)
+    assert first.skipped == second.skipped
+    assert first.renamed == second.renamed
+
+
+def test_names_that_files_and_members_share(tmp_path: Path, tiny_model: Path) -> None:
+    root = tmp_path / "in"
+    (root / "many").mkdir(parents=True)
+    cloud = np.random.default_rng(0).random((50, 3))
+    np.save(root / "many" / "000001.npy", cloud)
+    np.save(root / "many.npy", np.stack([cloud] * 3))
+    np.savez(root / "many.npz", points=np.stack([cloud] * 2))
+    summary = compress([root, root], tmp_path / "out.pcb", model=tiny_model)
+    assert summary.clouds == 12
+    with pcbin.open(tmp_path / "out.pcb") as archive:
+        assert len(set(archive.names)) == 12
+
+
+def test_order_is_the_files_order(tmp_path: Path, tiny_model: Path) -> None:
+    root = tmp_path / "in"
+    root.mkdir()
+    for number in range(70):
+        np.save(root / f"{number:03d}.npy", np.random.default_rng(number).random((20, 3)))
+    compress(root, tmp_path / "out.pcb", model=tiny_model, jobs=2)
+    with pcbin.open(tmp_path / "out.pcb") as archive:
+        assert list(archive.names) == [f"{number:03d}" for number in range(70)]
+
+
+def test_store_above_keeps_points(collection: Path, out: Path, tiny_model: Path) -> None:
+    all_values = compress(collection, out, model=tiny_model).distortion
+    assert all_values is not None
+    summary = compress(collection, out, model=tiny_model, store_above=all_values.median, force=True)
+    assert summary.stored == 5
+    with pcbin.open(out) as archive:
+        for record in archive:
+            assert record.distortion is not None
+            assert (record.stored is not None) == (record.distortion > 1.01 * all_values.median)
+        stored = [record for record in archive if record.stored is not None]
+        assert len(stored) == 5
+        cloud = next(files.read(collection / "a.npy"))
+        kept = [record.stored for record in stored if record.name in ("a", "a~2")]
+        assert len(kept) == 2
+        for points in kept:
+            np.testing.assert_array_equal(points, cloud)
+
+
+def test_drop_and_embed(collection: Path, out: Path, tiny_model: Path) -> None:
+    compress(collection, out, model=tiny_model, drop=("names", "distortion"), embed_model=True)
+    with pcbin.open(out) as archive:
+        assert archive[0].name is None
+        assert archive[0].distortion is None
+        assert archive.model_bytes is not None
+        description = describe(archive)
+    assert description.model_inside
+    assert description.distortion is None
+    assert sum(description.columns.values()) == out.stat().st_size
+    with pytest.raises(UsageError, match="cannot drop colours"):
+        compress(collection, out, model=tiny_model, drop=["colours"], force=True)
+
+
+def test_metadata(collection: Path, out: Path, tiny_model: Path) -> None:
+    summary = compress(
+        collection,
+        out,
+        model=tiny_model,
+        meta={"site": "north"},
+        record_meta={"a": {"label": "box"}, "nobody": {"label": "?"}},
+    )
+    assert summary.unused_meta == ["nobody"]
+    with pcbin.open(out) as archive:
+        assert archive.header.meta == {"site": "north"}
+        assert archive["a"].meta == {"label": "box"}
+        assert archive["dirty"].meta is None
+
+
+def test_the_output_is_refused_before_any_work(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+    taken = tmp_path / "taken.pcb"
+    taken.write_bytes(b"precious")
+    for out, cause in ((taken, "exists"), (collection, "directory"), (tmp_path / "no" / "a.pcb", "director")):
+        with pytest.raises(OutputError, match=cause):
+            compress(collection, out, model=tiny_model, progress=lambda done: pytest.fail("work was done"))
+    with pytest.raises(UsageError, match="does not end like a cloud"):
+        compress(collection / "a.ply", collection / "a.npy", model=tiny_model, force=True)
+    assert taken.read_bytes() == b"precious"
+    compress(collection, taken, model=tiny_model, force=True)
+    assert pcbin.open(taken)
+
+
+def test_nothing_usable_leaves_nothing(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "void").mkdir()
+    with pytest.raises(CloudError, match=r"void: holds no cloud files; files end in \.ply"):
+        compress(tmp_path / "void", tmp_path / "out.pcb", model=tiny_model)
+    with pytest.raises(CloudError, match=r"empty\.ply: is empty.*and 1 more"):
+        compress([collection / "empty.ply", collection / "transposed.npy"], tmp_path / "out.pcb", model=tiny_model)
+    with pytest.raises(CloudError, match=r"nowhere\.ply: cannot be read"):
+        compress(tmp_path / "nowhere.ply", tmp_path / "out.pcb", model=tiny_model)
+    with pytest.raises(UsageError, match="nothing to compress"):
+        compress([], tmp_path / "out.pcb", model=tiny_model)
+    assert _left(tmp_path) == ["collection", "void"]
+
+
+def test_models_that_cannot_encode(collection: Path, out: Path, make_model: Callable[..., Path]) -> None:
+    with pytest.raises(ModelError, match="normal latents"):
+        compress(collection, out, model=make_model("vae", kind="normal"))
+    with pytest.raises(ModelError, match="no model named nowhere"):
+        compress(collection, out, model="nowhere")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interruption_leaves_nothing(collection: Path, out: Path, tiny_model: Path, jobs: int) -> None:
+    def interrupt(done: int) -> None:
+        raise KeyboardInterrupt
+
+    out.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt):
+        compress(collection, out, model=tiny_model, force=True, jobs=jobs, progress=interrupt)
+    assert out.read_bytes() == b"old"
+    assert _left(out.parent) == ["collection", "out.pcb"]
+
+
+def test_a_full_disk(collection: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutputError, match="o space left"):
+        compress(collection, tmp_path / "out.pcb", model=tiny_model)
+    monkeypatch.undo()
+    assert _left(tmp_path) == ["collection"]
+
+
+def test_progress_counts_clouds(collection: Path, out: Path, tiny_model: Path) -> None:
+    seen: list[int] = []
+    compress(collection, out, model=tiny_model, progress=seen.append)
+    assert seen[-1] == 11
+
+
+def test_options_that_do_not_go_together(collection: Path, out: Path, tiny_model: Path) -> None:
+    with pytest.raises(UsageError, match="only where it is measured"):
+        compress(collection, out, model=tiny_model, store_above=1.0, distortion=False)
+    with pytest.raises(UsageError, match="0 jobs"):
+        compress(collection, out, model=tiny_model, jobs=0)
+
+
+def test_an_archive_is_no_cloud(collection: Path, out: Path, tiny_model: Path) -> None:
+    compress(collection, out, model=tiny_model)
+    with pytest.raises(CloudError, match="no known format"):
+        compress(out, out.with_name("again.pcb"), model=tiny_model)
+    with pytest.raises(FormatError):
+        pcbin.open(collection / "a.ply")
