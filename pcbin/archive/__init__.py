@@ -1,11 +1,28 @@
 """The .pcb archive: records of 16-byte codes with their names, frames and metadata. Knows no model.
 
-    with archive.create("out.pcb", header) as writer: writer.write(batch)
-    with archive.open("out.pcb") as a: a["chair"], a[7], a.codes, a.names
+with archive.create("out.pcb", header) as writer: writer.write(batch)
+with archive.open("out.pcb") as a: a["chair"], a[7], a.codes, a.names
 """
 
+from pcbin.archive.edit import extract, merge, remove
 from pcbin.archive.reader import Archive, open
 from pcbin.archive.record import Batch, Damage, Header, Record
+from pcbin.archive.repair import Repaired, repair
 from pcbin.archive.writer import Writer, append, create
 
-__all__ = ["Archive", "Batch", "Damage", "Header", "Record", "Writer", "append", "create", "open"]
+__all__ = [
+    "Archive",
+    "Batch",
+    "Damage",
+    "Header",
+    "Record",
+    "Repaired",
+    "Writer",
+    "append",
+    "create",
+    "extract",
+    "merge",
+    "open",
+    "remove",
+    "repair",
+]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive import columns as c
 from pcbin.archive import layout
+from pcbin.archive.frames import unpack_frames
+from pcbin.archive.namecolumn import NameColumn
 from pcbin.archive.record import Batch, Record
 from pcbin.archive.rows import Rows
 from pcbin.archive.source import Source
 from pcbin.cloud import Frame
 
 READ_AHEAD = 1 << 18  # a chunk up to this size is read in one go
-
-
 
 
 class Chunk:
@@ -65,6 +66,10 @@ class Chunk:
             return self._data[start : start + length]
         return self._source.read(at, length)
 
+    def columns(self) -> list[int]:
+        """The ids of its columns."""
+        return [column for column, _, _, _ in self.directory.columns]
+
     @cached_property
     def codes(self) -> NDArray[np.uint8]:
         """(records, code bytes) uint8, read-only."""
@@ -74,15 +79,15 @@ class Chunk:
         return np.frombuffer(data, np.uint8).reshape(self.records, self._code_bytes)
 
     @cached_property
-    def names(self) -> c.NameColumn | None:
+    def names(self) -> NameColumn | None:
         data = self.column(c.NAMES)
-        return None if data is None else c.NameColumn(data, self.records)
+        return None if data is None else NameColumn(data, self.records)
 
     @cached_property
     def frames(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Centres (n, 3) and radii (n,)."""
         data = self.column(c.FRAMES)
-        return None if data is None else c.unpack_frames(data, self.records)
+        return None if data is None else unpack_frames(data, self.records)
 
     @cached_property
     def points(self) -> NDArray[np.int64] | None:
@@ -134,14 +139,18 @@ class Chunk:
 
     def rows(self) -> Rows:
         """All records of the chunk, in the form a writer takes without unpacking them."""
-        frames, every = self.frames, range(self.records)
-        return Rows(
-            self.codes,
-            None if self.names is None else self.names.all_raw(),
-            None if frames is None else frames[0],
-            None if frames is None else frames[1],
-            self.points,
-            self.distortion,
-            None if self.meta is None else [self.meta.raw(i) for i in every],
-            None if self.stored is None else [self.stored.raw(i) for i in every],
-        )
+        columns = (self.column_rows(title) for title in c.TITLES.values())
+        return Rows(self.codes, **{key: value for column in columns for key, value in column.items()})
+
+    def column_rows(self, title: str) -> dict[str, Any]:
+        """One column as fields of Rows; none if the chunk does not have it."""
+        column, every = getattr(self, title), range(self.records)
+        if column is None:
+            return {}
+        if title == "frames":
+            return {"centres": column[0], "radii": column[1]}
+        if title == "names":
+            return {"names": column.all_raw()}
+        if title in ("meta", "stored"):
+            return {title: [column.raw(i) for i in every]}
+        return {title: column}

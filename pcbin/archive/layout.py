@@ -40,6 +40,7 @@ END = b"PCB\xbe"
 BLOCK_SIZE = _BLOCK.size + _CRC.size  # 32
 DIRECTORY_SIZE, COLUMN_SIZE = _DIRECTORY.size, _COLUMN.size
 HEADER_SIZE = _HEADER.size + _CRC.size  # 28, before the msgpack
+LARGEST_DIRECTORY = DIRECTORY_SIZE + MAX_COLUMNS * COLUMN_SIZE
 TRAILER_SIZE = _TRAILER.size + _CRC.size  # 24
 
 CHUNK = np.dtype([("offset", "<u8"), ("length", "<u8"), ("codes", "<u8"), ("records", "<u4"), ("crc", "<u4")])
@@ -264,9 +265,7 @@ def unpack_footer(data: bytes, start: int, end: int, code_bytes: int) -> Footer:
     split = _FOOTER.size + chunks * CHUNK.itemsize
     if len(data) != split + names * NAMES.itemsize:
         bad("the index's length does not fit its counts")
-    footer = Footer(
-        np.frombuffer(data, CHUNK, chunks, _FOOTER.size), np.frombuffer(data, NAMES, names, split), model
-    )
+    footer = Footer(np.frombuffer(data, CHUNK, chunks, _FOOTER.size), np.frombuffer(data, NAMES, names, split), model)
     table, index = footer.chunks, footer.names
     if ((table["records"] == 0) | (table["records"] > MAX_CHUNK_RECORDS)).any() or footer.records != records:
         bad("the index's record counts do not add up")

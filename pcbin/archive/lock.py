@@ -25,6 +25,4 @@ def lock(fd: int, path: str) -> None:
     try:
         _try(fd)
     except OSError as error:
-        raise OutputError(
-            "another process is writing to it", path=path, remedy="wait until that has ended"
-        ) from error
+        raise OutputError("another process is writing to it", path=path, remedy="wait until that has ended") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from pcbin.archive import columns as c
 from pcbin.archive import layout
-from pcbin.archive import names as n
+from pcbin.archive import nameindex as n
 from pcbin.archive.chunk import Chunk
-from pcbin.archive.record import Batch, Header, Record
+from pcbin.archive.namecolumn import NameColumn
+from pcbin.archive.record import Batch, Damage, Record
 from pcbin.archive.scan import find_footer, read_header
 from pcbin.archive.source import Place, open_source
 from pcbin.errors import FormatError, RecordError
@@ -34,17 +36,17 @@ class Archive(Sequence[Record]):
     """
 
     def __init__(self, path: Place) -> None:
-        self._source = open_source(path)
-        self.path = self._source.name
-        self.size = self._source.size
+        self.source = open_source(path)
+        self.path = self.source.name
+        self.size = self.source.size
         self._chunks: OrderedDict[int, Chunk] = OrderedDict()
-        with self._named():
-            self.header: Header = read_header(self._source)
-            self.footer, self.end, self.sound_end = find_footer(self._source, self.header.code_bytes)
+        with self.named():
+            self.header, self.header_size = read_header(self.source)
+            self.footer, self.end, self.sound_end = find_footer(self.source, self.header_size, self.header.code_bytes)
         self._firsts = np.concatenate([[0], np.cumsum(self.footer.chunks["records"], dtype=np.int64)]).tolist()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
         """Errors from within name this archive."""
         try:
             yield
@@ -67,7 +69,11 @@ class Archive(Sequence[Record]):
 
     def close(self) -> None:
         """Give the file back. What was read stays usable, `codes` included."""
-        self._source.close()
+        self.source.close()
+
+    def current(self) -> bool:
+        """Whether the file is still as long as when it was opened."""
+        return self.source.path is None or os.path.getsize(self.source.path) == self.size
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -85,7 +91,7 @@ class Archive(Sequence[Record]):
         if i < 0:
             raise RecordError(f"no record {key} among {len(self)}", path=self.path)
         chunk = self._chunk_of(i)
-        with self._named():
+        with self.named():
             return chunk.record(i - chunk.first)
 
     def __contains__(self, key: object) -> bool:
@@ -100,14 +106,14 @@ class Archive(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         for chunk in self.chunks():
             for i in range(chunk.records):
-                with self._named():
+                with self.named():
                     record = chunk.record(i)
                 yield record
 
     def batches(self) -> Iterator[Batch]:
         """All records, as they lie in the chunks of the archive (a few thousand each)."""
         for chunk in self.chunks():
-            with self._named():
+            with self.named():
                 batch = chunk.batch()
             yield batch
 
@@ -120,12 +126,16 @@ class Archive(Sequence[Record]):
         if k in self._chunks:
             self._chunks.move_to_end(k)
             return self._chunks[k]
-        with self._named():
-            chunk = Chunk(self._source, self.footer.chunks[k], self._firsts[k], self.header.code_bytes)
+        with self.named():
+            chunk = Chunk(self.source, self.footer.chunks[k], self._firsts[k], self.header.code_bytes)
         self._chunks[k] = chunk
         if len(self._chunks) > CACHED:
             self._chunks.popitem(last=False)
         return chunk
+
+    def place(self, k: int) -> tuple[int, int]:
+        """The number of the first record of the k-th chunk, and how many it has."""
+        return self._firsts[k], self._firsts[k + 1] - self._firsts[k]
 
     def _chunk_of(self, i: int) -> Chunk:
         return self.chunk(bisect.bisect_right(self._firsts, i) - 1)
@@ -140,13 +150,13 @@ class Archive(Sequence[Record]):
     def name(self, i: int) -> str | None:
         """The name of record i, 0 <= i < len."""
         chunk = self._chunk_of(i)
-        with self._named():
+        with self.named():
             return None if chunk.names is None else chunk.names[i - chunk.first]
 
     def raw_names(self) -> Iterator[list[bytes]]:
         """The names as UTF-8, chunk by chunk, of the chunks that have any."""
         for chunk in self.chunks():
-            with self._named():
+            with self.named():
                 names = None if chunk.names is None else chunk.names.all_raw()
             if names is not None:
                 yield names
@@ -160,7 +170,7 @@ class Archive(Sequence[Record]):
         found = []
         for k in self._candidates(raw) if raw else ():
             chunk = self.chunk(k)
-            with self._named():
+            with self.named():
                 found += [chunk.first + i for i in chunk.names.find(raw)] if chunk.names is not None else []
         if not found:
             raise RecordError(f"no record named {name!r}", path=self.path)
@@ -174,7 +184,7 @@ class Archive(Sequence[Record]):
         for row, part in enumerate(self.footer.names):
             first, count = int(part["chunk"]), int(part["chunks"])
             yield from range(k, first)  # not indexed: look
-            with self._named():
+            with self.named():
                 hits = self._look_up(row, name)
             yield from (first + hit for hit in hits if hit < count)
             k = first + count
@@ -189,11 +199,11 @@ class Archive(Sequence[Record]):
             return self._page(row, name)
         return list(range(int(self.footer.names[row]["chunks"])))
 
-    def _name_block(self, row: int, length: int) -> tuple[layout.Block, bytes]:
+    def name_block(self, row: int, length: int) -> tuple[layout.Block, bytes]:
         """The header of a NAME block, and up to `length` bytes of its payload."""
         part = self.footer.names[row]
         offset, whole = int(part["offset"]), int(part["length"])
-        data = self._source.read(offset, min(whole, layout.BLOCK_SIZE + length))
+        data = self.source.read(offset, min(whole, layout.BLOCK_SIZE + length))
         block = layout.unpack_block(data, offset, offset + whole)
         if block.kind != layout.INDEX:
             layout.bad(f"no index of names at byte {offset}")
@@ -201,10 +211,10 @@ class Archive(Sequence[Record]):
 
     def _fences(self, row: int) -> list[tuple[bytes, bytes]]:
         if row not in self._all_fences:
-            block, data = self._name_block(row, self.size)
+            block, data = self.name_block(row, self.size)
             if layout.crc(data) != block.crc:
                 layout.bad("the index of names does not match its checksum")
-            names = c.NameColumn(data, 2 * int(self.footer.names[row]["chunks"])).all_raw()
+            names = NameColumn(data, 2 * int(self.footer.names[row]["chunks"])).all_raw()
             self._all_fences[row] = list(zip(names[::2], names[1::2], strict=True))
         return self._all_fences[row]
 
@@ -213,17 +223,17 @@ class Archive(Sequence[Record]):
         return {}
 
     def _page(self, row: int, name: bytes) -> list[int]:
-        block, data = self._name_block(row, n.READ_AHEAD)
+        block, data = self.name_block(row, n.READ_AHEAD)
         bits = n.page_bits(data)
         if n.table_size(bits) > len(data):
-            block, data = self._name_block(row, n.table_size(bits))
+            block, data = self.name_block(row, n.table_size(bits))
         head = data[: n.table_size(bits)]
         if layout.crc(head) != block.crc:
             layout.bad("the index of names does not match its checksum")
-        page = n.page_of(head, name)
+        page = n.page_of(head, layout.crc(name))
         if page.end > block.length:
             layout.bad("the index of names is cut off")
-        packed = self._source.read(block.offset + layout.BLOCK_SIZE + page.start, page.end - page.start)
+        packed = self.source.read(block.offset + layout.BLOCK_SIZE + page.start, page.end - page.start)
         return n.look_up(page, packed, name)
 
     # --- codes -------------------------------------------------------------------------------------------------
@@ -238,12 +248,12 @@ class Archive(Sequence[Record]):
             return np.zeros((0, width), np.uint8)
         sizes = table["records"].astype(np.int64) * width
         places = table["codes"].astype(np.int64)
-        if self._source.path is None or (places[:-1] + sizes[:-1] != places[1:]).any():
+        if self.source.path is None or (places[:-1] + sizes[:-1] != places[1:]).any():
             codes = np.concatenate([chunk.codes for chunk in self.chunks()])
             codes.flags.writeable = False
             return codes
-        mapped = np.memmap(self._source.path, np.uint8, "r", int(places[0]), (len(self), width))
-        with self._named():
+        mapped = np.memmap(self.source.path, np.uint8, "r", int(places[0]), (len(self), width))
+        with self.named():
             for k, (first, last) in enumerate(pairwise(self._firsts)):
                 if layout.crc(mapped[first:last]) != table["crc"][k]:
                     layout.bad(f"codes of records {first} to {last - 1} do not match their checksum")
@@ -257,12 +267,18 @@ class Archive(Sequence[Record]):
         at = self.footer.model
         if not at:
             return None
-        with self._named():
-            block = layout.unpack_block(self._source.read(at, layout.BLOCK_SIZE), at, self.size)
-            data = self._source.read(at + layout.BLOCK_SIZE, block.length)
+        with self.named():
+            block = layout.unpack_block(self.source.read(at, layout.BLOCK_SIZE), at, self.size)
+            data = self.source.read(at + layout.BLOCK_SIZE, block.length)
             if block.kind != layout.MODEL or layout.crc(data) != block.crc:
                 layout.bad("the model inside does not match its checksum")
         return data
+
+    def verify(self) -> list[Damage]:
+        """Read everything and list what is damaged; an empty list vouches for every record."""
+        from pcbin.archive.check import verify
+
+        return verify(self)
 
     def bytes_by_column(self) -> dict[str, int]:
         """Where the bytes go: codes, each column, the index of names, a model, and the rest as `structure`."""

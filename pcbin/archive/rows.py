@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive import columns as c
+from pcbin.archive.frames import pack_frames
 from pcbin.archive.layout import pack_json
+from pcbin.archive.namecolumn import MAX_NAME, pack_names
+from pcbin.archive.packing import MAX_COLUMN, planes
 from pcbin.archive.record import Batch
 from pcbin.errors import UsageError
 
@@ -74,11 +77,11 @@ class Rows:
         """The columns of a chunk: (id, bytes); `codes` is none of them."""
         packed: list[tuple[int, bytes]] = []
         if self.names is not None:
-            packed.append((c.NAMES, c.pack_names(self.names)))
+            packed.append((c.NAMES, pack_names(self.names)))
         if self.centres is not None and self.radii is not None:
-            packed.append((c.FRAMES, c.pack_frames(self.centres, self.radii)))
+            packed.append((c.FRAMES, pack_frames(self.centres, self.radii)))
         if self.points is not None:
-            packed.append((c.POINTS, c.planes(self.points)))
+            packed.append((c.POINTS, planes(self.points)))
         if self.distortion is not None:
             packed.append((c.DISTORTION, c.pack_distortion(self.distortion)))
         if self.meta is not None and any(self.meta):
@@ -148,8 +151,8 @@ def _name(name: str) -> bytes:
         raw = name.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UsageError(f"the name {name!r} is not valid Unicode", remedy="rename the input") from error
-    if not raw or len(raw) > c.MAX_NAME or b"\0" in raw:
-        cause = f"the name {name[:40]!r} is empty, over {c.MAX_NAME} bytes, or contains NUL"
+    if not raw or len(raw) > MAX_NAME or b"\0" in raw:
+        cause = f"the name {name[:40]!r} is empty, over {MAX_NAME} bytes, or contains NUL"
         raise UsageError(cause, remedy="rename the input")
     return raw
 
@@ -161,8 +164,8 @@ def _meta(meta: Any) -> bytes:
         raw = pack_json(meta)
     except ValueError as error:
         raise UsageError(f"metadata that JSON cannot hold ({error})") from error
-    if len(raw) > c.MAX_COLUMN:
-        raise UsageError(f"metadata of {len(raw)} bytes for one record, over the limit of {c.MAX_COLUMN}")
+    if len(raw) > MAX_COLUMN:
+        raise UsageError(f"metadata of {len(raw)} bytes for one record, over the limit of {MAX_COLUMN}")
     return raw
 
 

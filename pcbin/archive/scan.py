@@ -15,16 +15,15 @@ WINDOW = 1 << 20
 MOST_TRIES = 64  # whole block headers of indexes that turn out damaged; a hostile file could hold millions
 
 
-def read_header(source: Source) -> Header:
-    """The header at the start of an archive."""
+def read_header(source: Source) -> tuple[Header, int]:
+    """The header at the start of an archive, and its length."""
     head = source.read(0, min(source.size, HEAD))
     length = layout.header_length(head)
-    return layout.unpack_header(head[:length] if length <= len(head) else source.read(0, length))
+    return layout.unpack_header(head[:length] if length <= len(head) else source.read(0, length)), length
 
 
-def find_footer(source: Source, code_bytes: int) -> tuple[layout.Footer, int, bool]:
+def find_footer(source: Source, start: int, code_bytes: int) -> tuple[layout.Footer, int, bool]:
     """The last index, where its part of the file ends, and whether the file ends there with a sound trailer."""
-    start = layout.HEADER_SIZE
     length = min(TAIL, source.size - start)
     data = source.read(source.size - length, length)
     place = layout.unpack_trailer(data[-layout.TRAILER_SIZE :])
@@ -50,6 +49,25 @@ def _footer(whole: bytes, block: layout.Block, start: int, code_bytes: int) -> l
     if block.kind != layout.FOOTER or len(payload) != block.length or layout.crc(payload) != block.crc:
         layout.bad("the index does not match its checksum")
     return layout.unpack_footer(payload, start, block.offset, code_bytes)
+
+
+def blocks(source: Source, kind: bytes) -> Iterator[layout.Block]:
+    """Blocks of one kind with a sound header, from the start, wherever they are; none that lie within another."""
+    at = 0
+    while at < source.size:
+        data = source.read(at, min(source.size - at, WINDOW + layout.BLOCK_SIZE))
+        found = data.find(layout.MARKER + kind)
+        if found < 0 or found >= WINDOW:
+            at += WINDOW
+            continue
+        at += found
+        try:
+            block = layout.unpack_block(source.read(at, min(layout.BLOCK_SIZE, source.size - at)), at, source.size)
+        except FormatError:
+            at += 1
+            continue
+        yield block
+        at = block.end
 
 
 def blocks_backwards(source: Source, start: int, kind: bytes) -> Iterator[layout.Block]:

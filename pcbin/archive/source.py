@@ -69,10 +69,11 @@ class _Local:
     def __init__(self, path: str) -> None:
         self.name = path
         self.path: str | None = path
+        self._lock = threading.Lock()
         try:
             self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             self.size = os.fstat(self._fd).st_size
-            os.pread(self._fd, 1, 0)  # a directory opens but does not read
+            self._pread(1, 0)  # a directory opens but does not read
         except OSError as error:
             raise _unreadable(path, error) from error
 
@@ -81,12 +82,19 @@ class _Local:
         done = 0
         length_left = min(length, max(0, self.size - offset))  # no memory for what the file does not have
         try:
-            while done < length_left and (part := os.pread(self._fd, length_left - done, offset + done)):
+            while done < length_left and (part := self._pread(length_left - done, offset + done)):
                 parts.append(part)
                 done += len(part)
         except OSError as error:
             raise _unreadable(self.name, error) from error
         return _exactly(parts[0] if len(parts) == 1 else b"".join(parts), offset, length)
+
+    def _pread(self, length: int, offset: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._fd, length, offset)
+        with self._lock:  # a system without pread
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            return os.read(self._fd, length)
 
     def close(self) -> None:
         if self._fd >= 0:

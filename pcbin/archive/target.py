@@ -63,8 +63,10 @@ class NewFile:
         self._directory = os.path.dirname(os.path.abspath(path))
         self.spools: str | None = self._directory
         self._temporary = os.path.join(self._directory, f".{os.path.basename(path)}.{secrets.token_hex(4)}.tmp")
-        self._fd = -1
+        self._fd = self._replaced = -1
         self._refuse()
+        if overwrite and os.path.exists(path):
+            self._replaced = _open_locked(path, os.O_RDONLY)
 
     def _refuse(self) -> None:
         if os.path.isdir(self.name):
@@ -84,12 +86,14 @@ class NewFile:
 
     def commit(self) -> None:
         os.fsync(self._fd)
-        self._close()
+        os.close(self._fd)
         if self._overwrite:
-            self._replace()
+            os.replace(self._temporary, self.name)
         else:
             self._place()
         _sync_directory(self._directory)
+        self._fd = -1
+        self._unlock()
 
     def _place(self) -> None:
         try:
@@ -102,24 +106,38 @@ class NewFile:
         else:
             os.unlink(self._temporary)
 
-    def _replace(self) -> None:
-        with suppress(FileNotFoundError):
-            fd = os.open(self.name, os.O_RDONLY | _BINARY)
-            try:
-                lock(fd, self.name)
-            finally:
-                os.close(fd)
-        os.replace(self._temporary, self.name)
-
     def abort(self) -> None:
-        self._close()
-        with suppress(OSError):
-            os.unlink(self._temporary)
-
-    def _close(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
+            with suppress(OSError):
+                os.close(self._fd)
+            with suppress(OSError):
+                os.unlink(self._temporary)
             self._fd = -1
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._replaced >= 0:
+            os.close(self._replaced)
+            self._replaced = -1
+
+
+def _open_locked(path: str, mode: int) -> int:
+    """An open archive that no other writer changes or replaces until it is closed."""
+    try:
+        fd = os.open(path, mode | _BINARY)
+    except OSError as error:
+        raise failed(path, error) from error
+    try:
+        lock(fd, path)
+        if os.fstat(fd).st_ino != os.stat(path).st_ino:
+            raise OutputError("has just been replaced by another process", path=path, remedy="try again")
+    except OSError as error:
+        os.close(fd)
+        raise failed(path, error) from error
+    except OutputError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _sync_directory(directory: str) -> None:
@@ -139,15 +157,7 @@ class Appended:
         self.spools: str | None = os.path.dirname(os.path.abspath(path))
         self.base = 0
         self._begun = False
-        try:
-            self._fd = os.open(path, os.O_RDWR | _BINARY)
-        except OSError as error:
-            raise failed(path, error) from error
-        try:
-            lock(self._fd, path)
-        except OutputError:
-            os.close(self._fd)
-            raise
+        self._fd = _open_locked(path, os.O_RDWR)
 
     def write(self, data: bytes) -> None:
         if not self._begun:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive import layout
-from pcbin.archive.names import NameIndex, UniqueNames
+from pcbin.archive.nameindex import NameIndex, UniqueNames
 from pcbin.archive.record import Batch, Header
 from pcbin.archive.rows import DROPPABLE, Rows, from_batch, join
 from pcbin.archive.source import Place
@@ -94,7 +94,11 @@ class Writer:
 
     def taken(self, names: list[str]) -> list[bool]:
         """For each name whether it, or the same one earlier in the list, is already in the archive."""
-        return self._unique.taken([name.encode("utf-8", "surrogatepass") for name in names])
+        return self.taken_raw([name.encode("utf-8", "surrogatepass") for name in names])
+
+    def taken_raw(self, names: list[bytes]) -> list[bool]:
+        """`taken`, for names as UTF-8."""
+        return self._unique.taken(names)
 
     def write(self, batch: Batch) -> None:
         """Add records. Raises UsageError, having added none of the batch, for anything the archive cannot keep."""
@@ -188,8 +192,8 @@ class Writer:
             out.block(layout.HEADER, self._head)
             if self._model is not None:
                 model = out.block(layout.MODEL, self._model).offset
-        codes = self._put_codes(out)
-        chunks = self._put_chunks(out, codes, old.records if old else 0)
+        chunks = self._put_chunks(out, old.records if old else 0)
+        self._put_codes(out)
         names = self._put_names(out, len(old.chunks) if old else 0)
         if old is not None:
             chunks, names = np.concatenate([old.chunks, chunks]), np.concatenate([old.names, names])
@@ -198,25 +202,21 @@ class Writer:
         self._target.sync()
         out.write(layout.pack_trailer(footer.offset, layout.BLOCK_SIZE + footer.length))
 
-    def _put_codes(self, out: _Output) -> int:
-        """The CODE block; returns where the codes begin."""
-        length = self._codes.tell()
-        if not length:
-            return out.at
-        out.write(bytes(layout.padding(out.at)))
-        out.write(layout.pack_block(layout.CODES, out.at, length, self._codes_crc))
-        start = out.at
-        self._codes.seek(0)
-        out.copy(self._codes, length)
-        return start
+    def _put_codes(self, out: _Output) -> None:
+        if length := self._codes.tell():
+            out.write(bytes(layout.padding(out.at)))
+            out.write(layout.pack_block(layout.CODES, out.at, length, self._codes_crc))
+            self._codes.seek(0)
+            out.copy(self._codes, length)
 
-    def _put_chunks(self, out: _Output, codes: int, first: int) -> layout.Table:
+    def _put_chunks(self, out: _Output, first: int) -> layout.Table:
+        """The COLS blocks; each names the place its codes will have."""
+        codes = out.at + sum(layout.BLOCK_SIZE + chunk.length for chunk in self._chunks)
+        codes += layout.padding(codes) + layout.BLOCK_SIZE
         table = np.zeros(len(self._chunks), layout.CHUNK)
         self._columns.seek(0)
         for i, chunk in enumerate(self._chunks):
-            directory = layout.pack_directory(
-                layout.Directory(first, codes, chunk.records, chunk.crc, chunk.columns)
-            )
+            directory = layout.pack_directory(layout.Directory(first, codes, chunk.records, chunk.crc, chunk.columns))
             table[i] = (out.at, layout.BLOCK_SIZE + chunk.length, codes, chunk.records, chunk.crc)
             out.write(layout.pack_block(layout.COLUMNS, out.at, chunk.length, layout.crc(directory)) + directory)
             out.copy(self._columns, chunk.length - len(directory))

@@ -13,8 +13,9 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive import columns as c
 from pcbin.archive.layout import bad, crc
+from pcbin.archive.namecolumn import NameColumn, pack_names
+from pcbin.archive.packing import Cursor, planes
 from pcbin.errors import UsageError
 
 FENCES, HASHES = 1, 2
@@ -61,7 +62,7 @@ class NameIndex:
             if hashed:
                 yield self._hashes(start, end)
             else:
-                payload = c.pack_names([name for fence in self._fences[start:end] if fence for name in fence])
+                payload = pack_names([name for fence in self._fences[start:end] if fence for name in fence])
                 yield Part(FENCES, start, end - start, payload, len(payload))
 
     def _groups(self) -> Iterator[tuple[int, int]]:
@@ -109,7 +110,7 @@ def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.uint16]) -> tuple
     for page, (start, end) in enumerate(pairwise(bounds)):
         first = page << (32 - bits)
         ascending = hashes[start:end].astype(np.int64)
-        data = c.planes(np.diff(ascending, prepend=first)) + c.planes(chunks[start:end])
+        data = planes(np.diff(ascending, prepend=first)) + planes(chunks[start:end])
         table[page] = (len(data), end - start, crc(data))
         pages.append(data)
     head = bytes([bits]) + table.tobytes()
@@ -138,13 +139,13 @@ def table_size(bits: int) -> int:
     return 1 + (PAGE_ENTRY.itemsize << bits)
 
 
-def page_of(head: bytes, name: bytes) -> Page:
-    """The page for a name, from the page table."""
+def page_of(head: bytes, hashed: int) -> Page:
+    """The page for the hash of a name, from the page table."""
     bits = page_bits(head)
     if len(head) != table_size(bits):
         bad("the index of names is cut off")
     table = np.frombuffer(head, PAGE_ENTRY, 1 << bits, 1)
-    page = zlib.crc32(name) >> (32 - bits)
+    page = hashed >> (32 - bits)
     start = len(head) + int(table["length"][:page].sum(dtype=np.uint64))
     entry = table[page]
     return Page(start, start + int(entry["length"]), int(entry["records"]), int(entry["crc"]), page << (32 - bits))
@@ -152,15 +153,34 @@ def page_of(head: bytes, name: bytes) -> Page:
 
 def look_up(page: Page, data: bytes, name: bytes) -> list[int]:
     """The chunks, counted from the part's first, that hold a name with this name's hash."""
+    hashes, chunks = unpack_page(page, data)
+    return sorted(set(chunks[hashes == np.uint64(zlib.crc32(name))].tolist()))
+
+
+def unpack_page(page: Page, data: bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The hashes of a page, ascending, and the chunk of each."""
     if crc(data) != page.crc or page.records > MOST_IN_PAGE:
         bad("the index of names does not match its checksum")
-    if not page.records:
-        return []
-    cursor = c.Cursor(data)
-    hashes, chunks = cursor.planes(page.records), cursor.planes(page.records)
+    cursor = Cursor(data)
+    differences, chunks = cursor.planes(page.records), cursor.planes(page.records)
     cursor.end()
-    ascending = np.cumsum(hashes) + np.uint64(page.base)
-    return sorted(set(chunks[ascending == np.uint64(zlib.crc32(name))].tolist()))
+    return np.cumsum(differences) + np.uint64(page.base), chunks
+
+
+def matches(payload: bytes, kind: int, names: list[list[bytes]]) -> bool:
+    """Whether a whole payload is the index of these names, given chunk by chunk."""
+    if kind == FENCES:
+        fences = NameColumn(payload, 2 * len(names)).all_raw()
+        pairs = zip(fences[::2], fences[1::2], names, strict=True)
+        return all(low <= min(chunk) and max(chunk) <= high for low, high, chunk in pairs)
+    bits = page_bits(payload)
+    found = []
+    for number in range(1 << bits):
+        page = page_of(payload[: table_size(bits)], number << (32 - bits))
+        hashes, chunks = unpack_page(page, payload[page.start : page.end])
+        found.append(hashes << np.uint64(16) | chunks)
+    here = [zlib.crc32(name) << 16 | k for k, chunk in enumerate(names) for name in chunk]
+    return bool(np.array_equal(np.sort(np.concatenate(found)), np.sort(np.array(here, np.uint64))))
 
 
 # --- names used once ------------------------------------------------------------------------------------------

@@ -1,0 +1,111 @@
+"""New archives from old ones: merge, extract, remove. Records are moved as they are, never coded again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin.archive.reader import Archive
+from pcbin.archive.rows import Rows
+from pcbin.archive.source import Place
+from pcbin.archive.writer import Writer, create
+from pcbin.errors import ModelError, OutputError, RecordError, UsageError
+
+Numbers = NDArray[np.int64]
+
+
+def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite: bool = False) -> int:
+    """One archive of all records of several, in order; returns how many.
+
+    All must be of one model: ModelError otherwise. A name that two of them use is a UsageError, or, with `rename`,
+    gets a number behind: "a" becomes "a~2". The archives' metadata is joined, the first one wins.
+    """
+    if not paths:
+        raise UsageError("nothing to merge")
+    with ExitStack() as stack:
+        archives = [stack.enter_context(Archive(path)) for path in paths]
+        for other in archives[1:]:
+            _same_model(archives[0], other)
+        meta = {key: value for archive in reversed(archives) for key, value in archive.header.meta.items()}
+        model = next((archive.model_bytes for archive in archives if archive.model_bytes is not None), None)
+        header = replace(archives[0].header, meta=meta)
+        with create(out, header, overwrite=overwrite, model_bytes=model) as writer:
+            for archive in archives:
+                for chunk in archive.chunks():
+                    with archive.named():
+                        rows = chunk.rows()
+                    if rename and rows.names is not None:
+                        rows = replace(rows, names=free_names(writer, rows.names))
+                    writer.write_rows(rows)
+        return sum(map(len, archives))
+
+
+def _same_model(one: Archive, other: Archive) -> None:
+    a, b = one.header, other.header
+    if (a.model_sha256, a.bits, a.points) != (b.model_sha256, b.bits, b.points):
+        raise ModelError(
+            f"its codes are of model {b.model} ({b.model_sha256[:12]}), those of {one.path} of {a.model}"
+            f" ({a.model_sha256[:12]})",
+            path=other.path,
+            remedy="merge archives of one model",
+        )
+
+
+def extract(path: Place, out: Place, numbers: Iterable[int], *, overwrite: bool = False) -> int:
+    """A new archive of the records with these numbers, in the archive's order; returns how many.
+
+    Raises RecordError for a number that the archive does not have.
+    """
+    with Archive(path) as archive:
+        return _copy(archive, out, _checked(archive, numbers), overwrite)
+
+
+def remove(path: Place, numbers: Iterable[int]) -> int:
+    """The archive without the records with these numbers, in its place; returns how many are left.
+
+    Raises RecordError for a number that the archive does not have.
+    """
+    with Archive(path) as archive:
+        keep = np.setdiff1d(np.arange(len(archive)), _checked(archive, numbers), assume_unique=True)
+        return _copy(archive, path, keep, overwrite=True)
+
+
+def _checked(archive: Archive, numbers: Iterable[int]) -> Numbers:
+    """The numbers in ascending order, each once."""
+    ordered = np.unique(np.fromiter(numbers, np.int64))
+    outside = ordered[(ordered < 0) | (ordered >= len(archive))]
+    if len(outside):
+        raise RecordError(f"no record {outside[0]} among {len(archive)}", path=archive.path)
+    return ordered
+
+
+def _copy(archive: Archive, out: Place, keep: Numbers, overwrite: bool) -> int:
+    with create(out, archive.header, overwrite=overwrite, model_bytes=archive.model_bytes) as writer:
+        if not archive.current():
+            raise OutputError("another process has changed it meanwhile", path=archive.path, remedy="try again")
+        for rows in _picked(archive, keep):
+            writer.write_rows(rows)
+    return len(keep)
+
+
+def _picked(archive: Archive, keep: Numbers) -> Iterator[Rows]:
+    for k in range(len(archive.footer.chunks)):
+        first, records = archive.place(k)
+        start, end = np.searchsorted(keep, (first, first + records))
+        if start < end:
+            with archive.named():
+                yield archive.chunk(k).rows().pick(keep[start:end] - first)
+
+
+def free_names(writer: Writer, names: list[bytes]) -> list[bytes]:
+    """The names, those that are taken with a number behind: the second "a" becomes "a~2"."""
+    free, number = names, 1
+    while any(taken := writer.taken_raw(free)):
+        number += 1
+        choices = zip(names, free, taken, strict=True)
+        free = [name + b"~%d" % number if busy else last for name, last, busy in choices]
+    return free
