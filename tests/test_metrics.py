@@ -54,8 +54,10 @@ class TestNearest:
         _, index = metrics.nearest(b, b)
         np.testing.assert_array_equal(index, np.arange(500))
 
-    def test_takes_the_first_of_equals(self):
-        assert metrics.nearest(np.zeros((2, 3)), np.ones((9, 3)))[1].tolist() == [0, 0]
+    def test_takes_the_first_of_equals(self, monkeypatch):
+        for width in (metrics.WIDTH, 2):
+            monkeypatch.setattr(metrics, "WIDTH", width)
+            assert metrics.nearest(np.zeros((2, 3)), np.ones((9, 3)))[1].tolist() == [0, 0]
 
     def test_holds_one_block_of_distances_at_a_time(self, monkeypatch):
         a, b = sphere(500, 0), sphere(300, 1)
@@ -91,7 +93,7 @@ class TestChamfer:
 
 class TestFScore:
     def test_is_the_harmonic_mean_of_precision_and_recall(self):
-        a = np.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]])  # one of four is near b
+        a = np.array([[0.0, 0, 0], [0.05, 0, 0], [2, 0, 0], [3, 0, 0]])  # one of four is near b
         b = np.array([[0.0, 0, 0.005]])  # all of b is near a
         assert metrics.f_score(a, b) == pytest.approx(2 * 0.25 * 1 / 1.25)
 

@@ -63,11 +63,11 @@ class TestDialects:
         np.testing.assert_array_equal(cloud, POINTS)
 
     @pytest.mark.parametrize("text", [False, True])
-    @pytest.mark.parametrize("list_first", [False, True])
-    def test_lists_among_the_vertices(self, text, list_first):
-        lists = [("near", "O")]
+    @pytest.mark.parametrize("place", [0, 1, 3])
+    def test_lists_among_the_vertices(self, text, place):
         fields = [(axis, "f4") for axis in "xyz"]
-        rows = np.zeros(len(POINTS), lists + fields if list_first else fields + lists)
+        fields.insert(place, ("near", "O"))
+        rows = np.zeros(len(POINTS), fields)
         for column, axis in enumerate("xyz"):
             rows[axis] = POINTS[:, column]
         rows["near"] = [list(range(i % 4)) for i in range(len(POINTS))]
