@@ -178,6 +178,13 @@ class TestWrite:
         (tmp_path / "a").rename(tmp_path / f"a.{format}")
         np.testing.assert_array_equal(next(files.read(tmp_path / f"a.{format}")), points)
 
+    @pytest.mark.parametrize("format", files.FORMATS)
+    def test_keeps_every_digit_where_told_to_be_exact(self, tmp_path, format):
+        points = np.random.default_rng(0).uniform(-1, 1, (20, 3))
+        path = tmp_path / f"a.{format}"
+        files.write(path, points, exact=True)
+        np.testing.assert_array_equal(next(files.read(path)), points)
+
     def test_refuses_to_overwrite_and_unknown_formats(self, tmp_path):
         files.write(tmp_path / "a.ply", POINTS)
         with pytest.raises(OutputError, match="exists"):
