@@ -39,7 +39,7 @@ def nearest(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
 
 def closest(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.intp]:
     """As the indices of `nearest`, in float32 alone, for clouds in the unit sphere: faster, but the nearest
-    may lose to a rival that is farther by 1e-6 in squared distance."""
+    may lose to a rival that is farther by 2e-6 in squared distance."""
     left, right = _factors(a, b)
     index = np.empty(len(a), np.intp)
     for rows in _slices(len(a), BLOCK // len(b)):
