@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
 import click
 
+from pcbin import __version__
 from pcbin.errors import INTERRUPTED, PcbinError
 
 VERBS = {
@@ -30,7 +32,14 @@ VERBS = {
     "view": "view",
     "info": "info",
     "list": "list",
+    "merge": "merge",
+    "extract": "extract",
+    "rm": "rm",
+    "verify": "verify",
+    "repair": "repair",
     "demo": "demo",
+    "train": "train",
+    "eval": "eval",
 }
 
 
@@ -46,15 +55,16 @@ class _Verbs(click.Group):
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="pcbin")
+@click.version_option(__version__)
 def pcbin() -> None:
     """Point clouds as 16-byte binary codes."""
 
 
 def main() -> NoReturn:
     """Run the command line and exit with the code of what happened."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends us leaves nothing behind, as Ctrl-C
     try:
-        pcbin.main(standalone_mode=False)
+        pcbin.main(prog_name="pcbin", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -67,4 +77,7 @@ def main() -> NoReturn:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader of our output has gone
         sys.exit(0)
+    except (OSError, MemoryError) as error:
+        click.echo(f"pcbin: {error or 'out of memory'}", err=True)
+        sys.exit(PcbinError.exit_code)
     sys.exit(0)

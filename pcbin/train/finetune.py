@@ -40,13 +40,16 @@ def fine_tune(
     *,
     out: Path,
     directory: Path,
-    minutes: float,
+    minutes: float = 10.0,
+    steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
     report: loop.Report = lambda row: None,
     stop: loop.Stop = lambda: False,
 ) -> Gain:
-    """Train `base` on nine tenths of the clouds for about `minutes`, write the model to `out`, measure the rest.
+    """Train `base` on nine tenths of the clouds, write the model to `out`, measure with the rest.
+
+    Trains for about `minutes`, or for exactly so many `steps`.
 
     A binary model is trained on its rounded bits from the first step. A tenth of every batch is procedural shapes,
     so that a small collection does not make the model forget the rest of the world. Stopped early, it still exports.
@@ -63,8 +66,10 @@ def fine_tune(
     clouds, others = halves(np.concatenate([source.points for source in held]))
     before = _distortion(state.average, clouds)
     started = time.monotonic()
-    config = replace(config, optim=replace(optim, steps=_affordable_steps(config, state, batches, minutes)))
-    state = loop.with_optimiser(restore(base, seed)[0], config, torch.device(device))
+    if steps is None:
+        steps = _affordable_steps(config, state, batches, minutes)
+        state = loop.with_optimiser(restore(base, seed)[0], config, torch.device(device))
+    config = replace(config, optim=replace(optim, steps=steps))
     loop.train(config, state, batches, [], directory, report, stop)
     seconds = time.monotonic() - started
     after = _distortion(state.average, clouds)
