@@ -101,7 +101,7 @@ def _structure(archive: Archive) -> Iterator[Damage]:
     while at < end:
         try:
             block = layout.unpack_block(source.read(at, min(layout.BLOCK_SIZE, end - at)), at, end)
-            if block.kind in (layout.HEADER, layout.MODEL, layout.CODES):
+            if block.kind in (layout.HEADER, layout.MODEL):
                 _check_payload(archive, block)
         except FormatError as error:
             aligned = at + layout.padding(at)

@@ -52,10 +52,7 @@ class Chunk:
             if column == number:
                 data = self._read(at, length)
                 if layout.crc(data) != crc:
-                    layout.bad(
-                        f"{c.TITLES.get(number, number)} of records {self.first} to {self.first + self.records - 1}"
-                        " do not match their checksum"
-                    )
+                    layout.bad(f"the {c.TITLES.get(number, number)} do not match their checksum")
                 return data
             at += length
         return None
@@ -75,7 +72,7 @@ class Chunk:
         """(records, code bytes) uint8, read-only."""
         data = self._source.read(self._codes_at, self.records * self._code_bytes)
         if layout.crc(data) != self._codes_crc:
-            layout.bad(f"codes of records {self.first} to {self.first + self.records - 1} do not match their checksum")
+            layout.bad("the codes do not match their checksum")
         return np.frombuffer(data, np.uint8).reshape(self.records, self._code_bytes)
 
     @cached_property

@@ -31,24 +31,30 @@ def round_radii(radii: F64) -> U64:
 def pack_frames(centres: F64, radii: F64) -> bytes:
     """Centres (n, 3) in steps of radius x STEP above a reference, radii rounded to 20 significant bits.
 
-    The steps count from the origin, so that what was read from an archive packs again without change. Centres too
-    far for that (the radius is zero, or tiny beside the centre) are kept exactly.
+    The steps count from the origin, so that what was read from an archive packs again without change. A centre too
+    far for that (its radius is zero, or tiny beside it) is kept exactly; one too far from the reference, as it is
+    after rounding.
     """
     upper = round_radii(radii)
-    steps = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64) * STEP
-    reach = steps[:, None] * FARTHEST
-    exact = (np.abs(centres) >= reach).any(axis=1)
-    reference = np.zeros(3) if exact.all() else centres[~exact].min(axis=0)
-    exact |= (np.abs(reference) >= reach).any(axis=1)
-    where, rest = np.flatnonzero(exact & centres.any(axis=1)), np.flatnonzero(~exact)
+    steps = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64)[:, None] * STEP
+    with np.errstate(over="ignore"):
+        reach = steps * FARTHEST
+    far: NDArray[np.bool_] = np.any(np.abs(centres) >= reach, axis=1)
+    whole = np.zeros(centres.shape)
+    whole[~far] = np.rint(centres[~far] / steps[~far])
+    placed = np.where(far[:, None], centres, whole * steps)
+    reference = np.zeros(3) if far.all() else placed[~far].min(axis=0)
+    near = ~far & (np.abs(reference) < reach).all(axis=1)
+    counts = np.zeros(centres.shape, np.int64)
+    counts[near] = whole[near] - np.rint(reference / steps[near])
+    spans = np.ptp(placed[near], axis=0) if near.any() else np.zeros(3)
     parts = [planes(upper)]
     for axis in range(3):
-        counts = np.zeros(len(steps), np.int64)
-        counts[rest] = np.rint(centres[rest, axis] / steps[rest]) - np.rint(reference[axis] / steps[rest])
-        span = float(np.ptp(centres[rest, axis])) if len(rest) else 0.0
-        options = [_floats(reference[axis], hint) + pack_counts(counts, steps, hint) for hint in (span, 0.0)]
+        hints = (float(spans[axis]), 0.0)
+        options = [_floats(reference[axis], hint) + pack_counts(counts[:, axis], steps[:, 0], hint) for hint in hints]
         parts.append(min(options, key=len))
-    parts += [len(where).to_bytes(4, "little"), where.astype("<u4").tobytes(), centres[where].astype("<f8").tobytes()]
+    kept = np.flatnonzero(~near & ((upper > 0) | centres.any(axis=1)))
+    parts += [len(kept).to_bytes(4, "little"), kept.astype("<u4").tobytes(), placed[kept].astype("<f8").tobytes()]
     return b"".join(parts)
 
 

@@ -57,7 +57,7 @@ class Archive(Sequence[Record]):
 
     @staticmethod
     def _remedy(error: FormatError) -> str:
-        return "run pcbin repair" if "match" in error.cause else ""
+        return "pcbin verify tells what is lost, pcbin repair saves the rest" if "match" in error.cause else ""
 
     def __enter__(self) -> Archive:
         return self
@@ -256,7 +256,7 @@ class Archive(Sequence[Record]):
         with self.named():
             for k, (first, last) in enumerate(pairwise(self._firsts)):
                 if layout.crc(mapped[first:last]) != table["crc"][k]:
-                    layout.bad(f"codes of records {first} to {last - 1} do not match their checksum")
+                    layout.bad("the codes do not match their checksum")
         return mapped.view(np.ndarray)
 
     # --- the whole ---------------------------------------------------------------------------------------------
