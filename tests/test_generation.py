@@ -13,6 +13,7 @@ def test_all_pairs_are_the_chamfer_distances():
     a, b = clouds(3), clouds(4, seed=1)[:, :30]
     expected = [[metrics.chamfer(x, y) for y in b] for x in a]
     assert generation.pairwise_chamfer(a, b) == pytest.approx(np.array(expected), abs=1e-6)
+    assert generation.pairwise_chamfer(a) == pytest.approx(generation.pairwise_chamfer(a, a), abs=1e-6)
 
 
 def test_a_set_beside_itself_is_covered_at_no_distance():
