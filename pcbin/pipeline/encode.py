@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.random  # now, not at the first cloud: an interrupt during this import is lost
 from numpy.typing import NDArray
 
 from pcbin import files

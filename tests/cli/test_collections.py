@@ -1,0 +1,129 @@
+"""What compress, decompress, info, list and demo print, and that it is true."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcbin import files, open
+from pcbin.cli.demo import SAMPLES
+
+
+@pytest.fixture
+def packed(pcbin, clouds, tmp_path, tiny_model) -> Path:
+    """An archive of the five clouds, made on the command line."""
+    (tmp_path / "m.csv").write_text("name,label\nbox1,nice\n")
+    assert pcbin("compress", "in", "out.pcb", "--model", tiny_model, "--meta", "m.csv", "--quiet").returncode == 0
+    return tmp_path / "out.pcb"
+
+
+def test_compress_tells(pcbin, clouds, tmp_path, tiny_model) -> None:
+    (clouds / "empty.ply").touch()
+    result = pcbin("compress", "in", "out.pcb", "--model", tiny_model)
+    assert result.returncode == 10
+    size = (tmp_path / "out.pcb").stat().st_size
+    lines = result.stdout.splitlines()
+    assert lines[0] == (
+        f"out.pcb: 5 clouds in {size:,} bytes, {size / 5:.1f} bytes per cloud, "
+        f"{5 * 24576 / size:,.0f} times smaller than float32"
+    )
+    assert any(line.startswith("noise floor") and "sampled" in line for line in lines)
+    assert any("in/empty.ply: is empty" in line for line in lines)
+    assert result.stderr.startswith("pcbin: out.pcb is complete, but 1 inputs were skipped (in/empty.ply: is empty")
+    again = pcbin("compress", "in", "out.pcb", "--model", tiny_model, "--force", "--json")
+    summary = json.loads(again.stdout)
+    with open(tmp_path / "out.pcb") as archive:
+        worst = max(record.distortion or 0 for record in archive)
+    assert summary["clouds"] == 5
+    assert summary["bytes"] == size
+    assert summary["distortion"]["worst"][0][1] == pytest.approx(worst, rel=0.01)
+    assert len(summary["skipped"]) == 1
+    quiet = pcbin("compress", "in/box1.npy", "quiet.pcb", "--model", tiny_model, "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
+def test_compress_options(pcbin, clouds, tmp_path, tiny_model) -> None:
+    arguments = ("--drop", "names,frames", "--no-distortion", "--embed-model", "--effort", "1", "--seed", "3")
+    result = pcbin("compress", "in/box0.npy", "in/box1.npy", "out.pcb", "--model", tiny_model, *arguments)
+    assert result.returncode == 0
+    assert "CD" not in result.stdout
+    with open(tmp_path / "out.pcb") as archive:
+        assert archive[1].name is None
+        assert archive[1].frame is None
+        assert archive.model_bytes
+    stored = pcbin("compress", "in", "s.pcb", "--model", tiny_model, "--store-above", "1")
+    assert "stored      5 clouds" in stored.stdout
+    assert pcbin("decompress", "out.pcb", "decoded").stdout == "decoded: 2 clouds\n"
+
+
+def test_decompress_tells(pcbin, packed, tmp_path, tiny_model) -> None:
+    only = ("--only", "box1", "--only", "box[34]", "--format", "npz", "--no-frame")
+    result = pcbin("decompress", packed, "o", "--model", tiny_model, *only)
+    assert result.stdout == "o: 3 clouds\n"
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["box1.npz", "box3.npz", "box4.npz"]
+    assert np.abs(next(files.read(tmp_path / "o" / "box4.npz"))).max() < 4
+    again = pcbin("decompress", packed, "o", "--model", tiny_model, *only)
+    assert again.returncode == 6
+    forced = pcbin("decompress", packed, "o", "--model", tiny_model, *only, "--force", "--json")
+    assert json.loads(forced.stdout)["clouds"] == 3
+    missing = pcbin("decompress", packed, "p", "--model", tiny_model, "--only", "box9")
+    assert missing.returncode == 7
+    assert "holds no record 'box9'; pcbin list shows what it holds" in missing.stderr
+
+
+def test_info(pcbin, packed) -> None:
+    shown = pcbin("info", packed).stdout
+    size = packed.stat().st_size
+    assert f"5 clouds in {size:,} bytes" in shown
+    assert "model       tiny, SHA-256 " in shown
+    found = json.loads(pcbin("info", packed, "--json").stdout)
+    assert sum(found["columns"].values()) == found["bytes"] == size
+    assert found["columns"]["codes"] == 80
+    assert found["bits_per_point"] == pytest.approx(8 * size / (5 * 2048))
+    assert found["ratio"] == pytest.approx(5 * 2048 * 12 / size)
+    with open(packed) as archive:
+        values = [record.distortion for record in archive]
+    assert found["distortion"]["median"] == pytest.approx(np.median(values))
+
+
+def test_list(pcbin, packed) -> None:
+    lines = pcbin("list", packed).stdout.splitlines()
+    assert len(lines) == 6
+    points, distortion, name, meta = lines[2].split(maxsplit=3)
+    assert (points, name, meta) == ("5,000", "box1", '{"label": "nice"}')
+    records = [json.loads(line) for line in pcbin("list", packed, "--json").stdout.splitlines()]
+    with open(packed) as archive:
+        for record, found in zip(archive, records, strict=True):
+            assert found["code"] == record.code.tobytes().hex()
+            assert found["name"] == record.name
+            assert found["radius"] == pytest.approx(record.frame.radius)
+    assert records[1]["meta"] == {"label": "nice"}
+    assert float(distortion) == pytest.approx(1e4 * records[1]["distortion"], abs=0.06)
+
+
+def test_names_do_not_command_the_terminal(pcbin, tmp_path, tiny_model) -> None:
+    np.save(tmp_path / "a\x1b[31mb.npy", np.random.default_rng(0).random((10, 3)))
+    pcbin("compress", "a\x1b[31mb.npy", "out.pcb", "--model", tiny_model)
+    assert r"a\x1b[31mb" in pcbin("list", "out.pcb").stdout
+
+
+def test_demo(pcbin, tmp_path, tiny_model) -> None:
+    result = pcbin("demo", "--model", tiny_model)
+    assert result.returncode == 0
+    outdir = tmp_path / "pcbin-demo"
+    names = sorted(path.stem for path in SAMPLES.glob("*.npz"))
+    assert len(names) == 28
+    assert sorted(path.stem for path in (outdir / "decoded").iterdir()) == names
+    lines = result.stdout.splitlines()
+    size = (outdir / "samples.pcb").stat().st_size
+    assert f"{size:,} in all" in lines[29]
+    with open(outdir / "samples.pcb") as archive:
+        for line in lines[1:29]:
+            name, before, code, distortion, floor = line.split()
+            assert before == "49,152"
+            assert code == "16"
+            assert float(distortion) == pytest.approx(1e4 * (archive[name].distortion or 0), abs=0.06)
+            assert 1 < float(floor) < 50
+    assert (outdir / "demo.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert pcbin("demo", "--model", tiny_model).returncode == 0
