@@ -83,8 +83,8 @@ def _indexes(archive: Archive, names: list[list[bytes] | None]) -> Iterator[Dama
         if len(covered) < count:
             continue  # those names are reported already
         try:
-            _, payload = archive.name_block(row, archive.size)
-            if matches(payload, int(part["kind"]), covered):
+            block, payload = archive.name_block(row, archive.size)
+            if matches(payload, block.crc, int(part["kind"]), covered):
                 continue
             cause = "it does not lead to the names that are there"
         except FormatError as error:
@@ -101,7 +101,7 @@ def _structure(archive: Archive) -> Iterator[Damage]:
     while at < end:
         try:
             block = layout.unpack_block(source.read(at, min(layout.BLOCK_SIZE, end - at)), at, end)
-            if block.kind in (layout.HEADER, layout.MODEL):
+            if block.kind in (layout.HEADER, layout.MODEL, layout.FOOTER):
                 _check_payload(archive, block)
         except FormatError as error:
             aligned = at + layout.padding(at)

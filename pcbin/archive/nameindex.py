@@ -167,8 +167,11 @@ def unpack_page(page: Page, data: bytes) -> tuple[NDArray[np.uint64], NDArray[np
     return np.cumsum(differences) + np.uint64(page.base), chunks
 
 
-def matches(payload: bytes, kind: int, names: list[list[bytes]]) -> bool:
+def matches(payload: bytes, checksum: int, kind: int, names: list[list[bytes]]) -> bool:
     """Whether a whole payload is the index of these names, given chunk by chunk."""
+    checked = table_size(page_bits(payload)) if kind == HASHES else len(payload)
+    if crc(payload[:checked]) != checksum:
+        return False
     if kind == FENCES:
         fences = NameColumn(payload, 2 * len(names)).all_raw()
         pairs = zip(fences[::2], fences[1::2], names, strict=True)

@@ -1,0 +1,154 @@
+import io
+import random
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archive_records import make_batch, same, write
+
+from pcbin import archive
+from pcbin.archive import Batch
+from pcbin.errors import FormatError, RecordError
+
+
+def test_records_by_number_name_and_slice(small: Path) -> None:
+    with archive.open(small) as opened:
+        same(make_batch(12), opened)
+        same(make_batch(8, 12), opened, 12)
+        assert opened[-1].index == opened["part/cloud_00019"].index == 19
+        assert [record.index for record in opened[3:9:2]] == [3, 5, 7]
+        assert [record.name for record in opened] == list(opened.names)
+        assert opened.names[5] == "part/cloud_00005"
+        assert opened.names[-2:] == ["part/cloud_00018", "part/cloud_00019"]
+        assert len(opened.names) == len(opened) == 20
+        assert "part/cloud_00003" in opened
+        assert "part/cloud_00003" in opened.names
+        assert "part" not in opened
+        assert opened.header.meta == {"made": "by hand"}
+
+
+@pytest.mark.parametrize("key", [20, -21, "none", "", "\ud800", 1 << 70])
+def test_what_is_not_there_is_a_record_error(small: Path, key: int | str) -> None:
+    with archive.open(small) as opened, pytest.raises(RecordError, match=r"small\.pcb"):
+        opened[key]
+
+
+def test_batches_are_all_records(small: Path) -> None:
+    with archive.open(small) as opened:
+        batches = list(opened.batches())
+        assert [name for batch in batches for name in batch.names or []] == list(opened.names)
+        assert (np.concatenate([batch.codes for batch in batches]) == opened.codes).all()
+        assert [meta for batch in batches for meta in batch.meta or []] == [record.meta for record in opened]
+
+
+def test_codes_are_mapped_not_copied(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcb", make_batch(4096), make_batch(5000, 4096))
+    with archive.open(path) as opened:
+        codes = opened.codes
+        base = codes
+        while not isinstance(base, np.memmap):
+            assert base.base is not None
+            base = base.base
+        assert not codes.flags.writeable
+        assert codes.flags.c_contiguous
+        assert codes.ctypes.data % 64 == 0
+    assert (codes[4096:] == make_batch(5000, 4096).codes).all()  # still there when the archive is closed
+
+
+def test_codes_of_appended_parts_are_together(small: Path) -> None:
+    with archive.open(small) as opened:
+        assert (opened.codes == np.concatenate([make_batch(12).codes, make_batch(8, 12).codes])).all()
+        assert not opened.codes.flags.writeable
+
+
+def names(kind: str, n: int) -> list[str]:
+    generator = random.Random(0)
+    if kind == "sorted":
+        return [f"cloud_{i:06d}" for i in range(n)]
+    if kind == "counted":  # not in the order of the text
+        return [f"cloud_{i}" for i in range(n)]
+    return [f"{generator.getrandbits(64):x}" for _ in range(n)]
+
+
+@pytest.mark.parametrize("kind", ["sorted", "counted", "random"])
+def test_any_name_is_found(tmp_path: Path, kind: str) -> None:
+    n = 40_000
+    every = names(kind, n)
+    batch = Batch(np.zeros((n, 16), np.uint8), every)
+    with archive.open(write(tmp_path / "a.pcb", batch)) as opened:
+        assert len(opened.footer.names) == 1
+        for i in [0, n - 1, *random.Random(1).sample(range(n), 50)]:
+            assert opened.find(every[i]) == i
+            assert every[i] + "x" not in opened
+        assert opened.verify() == []
+
+
+@pytest.mark.parametrize("kind", ["sorted", "random"])
+def test_finding_a_name_reads_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    n = 200_000
+    every = names(kind, n)
+    path = write(tmp_path / "a.pcb", Batch(np.zeros((n, 16), np.uint8), every))
+    with archive.open(path) as opened:
+        reads: list[int] = []
+        read = opened.source.read
+        monkeypatch.setattr(opened.source, "read", lambda at, length: (reads.append(length), read(at, length))[1])
+        assert opened[every[n // 3]].index == n // 3
+    assert sum(reads) < 300_000 < path.stat().st_size / 10
+
+
+def test_two_records_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pcbin.archive.nameindex import UniqueNames
+
+    monkeypatch.setattr(UniqueNames, "taken", lambda self, names: [False] * len(names))
+    batch = replace(make_batch(3), names=["a", "b", "a"])
+    with archive.open(write(tmp_path / "a.pcb", batch)) as opened:
+        assert opened["b"].index == 1
+        with pytest.raises(FormatError, match="2 records are named 'a'"):
+            opened["a"]
+    monkeypatch.undo()
+    with archive.open(tmp_path / "a.pcb") as opened:
+        assert [(damage.what, damage.first) for damage in opened.verify()] == [("names", 2)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PC", b"ply\nformat ascii 1.0\n", bytes(5000)])
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.pcb"
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"a\.pcb: "):
+        archive.open(path)
+    with pytest.raises(FormatError):
+        archive.open(io.BytesIO(content))
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.pcb"):
+        with pytest.raises(FormatError, match="cannot be read"):
+            archive.open(path)
+
+
+def test_threads_may_share_an_archive(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcb", make_batch(30_000))
+    failures: list[str] = []
+    with archive.open(path) as opened:
+
+        def look(seed: int) -> None:
+            for i in random.Random(seed).sample(range(30_000), 100):
+                if opened[i].name != f"part/cloud_{i:05d}" or opened.find(f"part/cloud_{i:05d}") != i:
+                    failures.append(str(i))
+
+        threads = [threading.Thread(target=look, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+def test_bytes_by_column_add_up(small: Path) -> None:
+    with archive.open(small) as opened:
+        sizes = opened.bytes_by_column()
+    assert sum(sizes.values()) == small.stat().st_size
+    assert sizes["codes"] == 320
+    assert min(sizes.values()) > 0
