@@ -74,7 +74,8 @@ def command(
             device=device,
             quiet=quiet,
         )
-        click.echo(f"wrote {path}")
+        if path is not None:
+            click.echo(f"wrote {path}")
         return
     assert base is not None
     gain = run.fine_tune(what, base, out=out, runs=runs, minutes=minutes, device=device, quiet=quiet)

@@ -74,7 +74,8 @@ def train(
     """
     recent: list[Tensor] = []
     clock = time.monotonic()
-    with Log(directory / "log.csv") as log:
+    lead = parallel.rank() == 0
+    with Log(directory / "log.csv") if lead else nullcontext() as log:
         while state.step < config.optim.steps and not parallel.any_of(stop()):
             recent.append(step(state, batches, config))
             if not math.isfinite(float(recent[-1][0])):
@@ -86,16 +87,17 @@ def train(
             last = state.step == config.optim.steps
             if state.step % config.log.every == 0 or last:
                 row = _summary(recent, state, config, time.monotonic() - clock)
-                state.seconds += time.monotonic() - clock
-                clock, recent = time.monotonic(), []
-                if state.step % config.log.evaluate_every == 0 or last:
-                    row |= evaluate(state.average, validation)
-                    clock = time.monotonic()
-                log.write(row)
-                report(row)
-            if state.step % config.log.checkpoint_every == 0 or last:
+                state.seconds, recent = row["seconds"], []
+                if log is not None:
+                    if state.step % config.log.evaluate_every == 0 or last:
+                        row |= evaluate(state.average, validation)
+                    log.write(row)
+                    report(row)
+                clock = time.monotonic()
+            if lead and state.step % config.log.checkpoint_every == 0 and not last:
                 checkpoint.save(directory, config, state)
-    checkpoint.save(directory, config, state)
+    if lead:
+        checkpoint.save(directory, config, state)
     return state
 
 

@@ -28,8 +28,9 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     quiet: bool = False,
-) -> Path:
+) -> Path | None:
     """Train the recipe at `path`, from scratch or from the weights of the model `base`; returns the model's path.
+    Of several processes only the first writes, and the others return None.
 
     Raises TrainingError (a bad recipe, no data, a loss that is not finite), OutputError, ModelError, and
     KeyboardInterrupt once a training that was interrupted has written its checkpoint.
@@ -61,9 +62,10 @@ def train(
         loop.train(config, state, batches, validation, directory, report, stopped)
         if state.step < config.optim.steps:
             raise KeyboardInterrupt
-        if parallel.rank() == 0:
-            measured = loop.evaluate(state.average, validation)
-            export(out, state.average, config, {"steps": state.step, "seconds": round(state.seconds), **measured})
+        if parallel.rank():
+            return None
+        measured = loop.evaluate(state.average, validation)
+        export(out, state.average, config, {"steps": state.step, "seconds": round(state.seconds), **measured})
     return out
 
 

@@ -144,3 +144,13 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume(recipe, tmp_path):
     assert (tmp_path / "runs" / "small" / "checkpoint.safetensors").exists()
     assert not (tmp_path / "small.safetensors").exists()
     assert b"Traceback" not in rest
+
+
+def test_two_processes_train_one_model(recipe, tmp_path):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = [*launcher, "-m", "pcbin", "train", str(recipe), "--data", "procedural", "--set", "optim.steps=4"]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("step      4") == 1  # one of the two reports
+    assert finished.stdout == "wrote small.safetensors\n"
+    assert load(tmp_path / "small.safetensors").config.training["steps"] == 4
