@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pcbin.codec import Code, Codec, decode, encode
     from pcbin.model import Model
     from pcbin.model import load as load_model
-    from pcbin.pipeline import compress, decompress
+    from pcbin.pipeline import append, compress, decompress
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,7 @@ __all__ = [
     "RecordError",
     "TrainingError",
     "UsageError",
+    "append",
     "compress",
     "decode",
     "decompress",
@@ -66,6 +67,7 @@ _HOMES = {
     "Codec": ("codec", "Codec"),
     "Frame": ("cloud", "Frame"),
     "Model": ("model", "Model"),
+    "append": ("pipeline", "append"),
     "compress": ("pipeline", "compress"),
     "decode": ("codec", "decode"),
     "decompress": ("pipeline", "decompress"),

@@ -20,6 +20,7 @@ from pcbin.errors import INTERRUPTED, PcbinError
 VERBS = {
     # verb: module under pcbin.cli that defines `command`
     "compress": "compress",
+    "append": "append",
     "decompress": "decompress",
     "sample": "sample",
     "vary": "vary",

@@ -13,8 +13,8 @@ from pcbin.model import DEFAULT
 
 
 @click.command("compress", short_help="Compress cloud files into an archive.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True)
+@click.argument("out")
 @click.option("--model", default=DEFAULT, show_default=True, metavar="NAME|PATH", help="The model to encode with.")
 @click.option("--effort", default=0, show_default=True, type=click.IntRange(0), help="Rounds of bit search per cloud.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
@@ -31,8 +31,8 @@ from pcbin.model import DEFAULT
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def command(
-    paths: tuple[Path, ...],
-    out: Path,
+    paths: tuple[str, ...],
+    out: str,
     drop: str,
     store_above: float | None,
     meta: Path | None,

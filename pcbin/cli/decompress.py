@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,8 +12,8 @@ from pcbin.files import FORMATS
 
 
 @click.command("decompress", short_help="Write an archive's clouds as files.")
-@click.argument("archive", type=click.Path(path_type=Path))
-@click.argument("outdir", type=click.Path(path_type=Path))
+@click.argument("archive")
+@click.argument("outdir")
 @click.option("--format", type=click.Choice(FORMATS), default="ply", show_default=True, help="Of the files written.")
 @click.option("--only", multiple=True, metavar="NAME|GLOB", help="Only these records; may be repeated.")
 @click.option(
@@ -26,7 +25,7 @@ from pcbin.files import FORMATS
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
-def command(archive: Path, outdir: Path, quiet: bool, as_json: bool, **options: Any) -> None:
+def command(archive: str, outdir: str, quiet: bool, as_json: bool, **options: Any) -> None:
     """Write the clouds of ARCHIVE below OUTDIR, under their names.
 
     Nothing is written outside OUTDIR: records whose names would lead out of it are skipped and told, with exit

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from pcbin.cli import report
 
 
 @click.command("info", short_help="What an archive holds, and where its bytes go.")
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archive")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(archive: Path, as_json: bool) -> None:
+def command(archive: str, as_json: bool) -> None:
     """Show the model, size, ratio, distortion and columns of ARCHIVE."""
     from pcbin.archive import open
     from pcbin.pipeline import describe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,9 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command("list", short_help="The records of an archive, one per line.")
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archive")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object per line, with frames, codes and metadata.")
-def command(archive: Path, as_json: bool) -> None:
+def command(archive: str, as_json: bool) -> None:
     """List the records of ARCHIVE: points of the source, CD x 1e4, name, metadata."""
     from pcbin.archive import open
 

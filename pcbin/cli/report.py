@@ -40,8 +40,9 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def compressed(summary: Summary) -> Iterator[str]:
+    added = "" if summary.total == summary.clouds else f"{summary.clouds:,} clouds added; "
     yield (
-        f"{summary.archive}: {summary.clouds:,} clouds in {summary.bytes:,} bytes, "
+        f"{summary.archive}: {added}{summary.total:,} clouds in {summary.bytes:,} bytes, "
         f"{summary.bytes_per_cloud:.1f} bytes per cloud, {summary.ratio:,.0f} times smaller than float32"
     )
     yield f"model       {summary.model}"

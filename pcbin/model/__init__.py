@@ -46,25 +46,27 @@ def load(name_or_path: str | os.PathLike[str] = DEFAULT, *, device: str = "cpu")
 
 
 def load_for(
-    archive: Coded, name_or_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+    archive: Coded, name_or_path: str | os.PathLike[str] | None = None, *, whole: bool = False, device: str = "cpu"
 ) -> Model:
-    """Load the model that an archive's codes belong to: the one given, the one the archive carries,
-    or the shipped one of its name.
+    """Load the model that an archive's codes belong to: the one given, the one the archive carries, or the shipped
+    one of its name. `whole` asks for the encoder too, which an archive does not carry.
 
     Raises:
         ModelError: that is not the model whose SHA-256 the archive's header has, or there is none.
     """
     header = archive.header
-    embedded = archive.model_bytes if name_or_path is None else None
-    try:
-        model = (
-            loads(embedded, device=device) if embedded else load(name_or_path or header.model, device=device)
+    if name_or_path is not None:
+        model = load(name_or_path, device=device)
+    elif not whole and (carried := archive.model_bytes):
+        model = loads(carried, device=device)
+    elif header.model in shipped():  # a name: an archive may not choose a path
+        model = load(header.model, device=device)
+    else:
+        raise ModelError(
+            f"its codes need the model {header.model}, SHA-256 {header.model_sha256}, which is not here",
+            path=archive.path,
+            remedy="give its file with --model",
         )
-    except ModelError as error:
-        if name_or_path is not None or embedded:
-            raise
-        cause = f"its codes need the model {header.model}, SHA-256 {header.model_sha256}, which is not here"
-        raise ModelError(cause, path=archive.path, remedy="give its file with --model") from error
     if model.sha256 != header.model_sha256:
         raise ModelError(
             f"its codes need the model {header.model} with SHA-256 {header.model_sha256}, "

@@ -125,9 +125,7 @@ def _parse(fields: Any) -> Config:
     config = Config(
         name=name,
         points=_count(fields["points"]),
-        latent=Latent(
-            _one_of(latent["kind"], LATENTS), _count(latent["size"]), _count(latent.get("components", 1))
-        ),
+        latent=Latent(_one_of(latent["kind"], LATENTS), _count(latent["size"]), _count(latent.get("components", 1))),
         encoder=None
         if encoder is None
         else Encoder(

@@ -48,9 +48,7 @@ class Weights:
                 dtype, data = self.data[key]
                 tensor = np.frombuffer(data, dtype).reshape(shape).astype(np.float32)
                 if not np.isfinite(tensor).all():
-                    raise ModelError(
-                        f"tensor {key} of model {self.config.name} holds NaN or infinite weights"
-                    )
+                    raise ModelError(f"tensor {key} of model {self.config.name} holds NaN or infinite weights")
                 tensors[key.removeprefix(f"{name}.")] = tensor
         return tensors
 
@@ -113,9 +111,7 @@ def save(path: str | os.PathLike[str], config: Config, tensors: Mapping[str, NDA
     return digest
 
 
-def serialize(
-    config: Config, tensors: Mapping[str, NDArray[Any]], part_of: str | None = None
-) -> tuple[bytes, str]:
+def serialize(config: Config, tensors: Mapping[str, NDArray[Any]], part_of: str | None = None) -> tuple[bytes, str]:
     """A model file's bytes and SHA-256; as `save`."""
     from safetensors.numpy import save as save_tensors
 

@@ -1,6 +1,6 @@
 """Whole collections: compress and decompress, with the processes that share the work."""
 
-from pcbin.pipeline.compress import compress
+from pcbin.pipeline.compress import append, compress
 from pcbin.pipeline.decompress import decompress, select
 from pcbin.pipeline.describe import Description, describe
 from pcbin.pipeline.metadata import read_meta
@@ -11,6 +11,7 @@ __all__ = [
     "Distortion",
     "Restored",
     "Summary",
+    "append",
     "compress",
     "decompress",
     "describe",

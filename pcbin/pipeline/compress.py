@@ -1,5 +1,5 @@
-"""A collection of cloud files becomes one archive. Knows what to do with a whole collection, and leaves the
-single cloud to `encode`, the processes to `spread` and the bytes to the archive."""
+"""A collection of cloud files becomes one archive, or the new part of one. Knows what to do with all of it, and
+leaves the single cloud to `encode`, the processes to `spread` and the bytes to the archive."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pcbin import archive, files
 from pcbin.archive import Batch, Header, Writer
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import Source
-from pcbin.model import DEFAULT, Model, cut_decoder, load, locate
+from pcbin.model import DEFAULT, Model, cut_decoder, load, load_for, locate
 from pcbin.pipeline.encode import Encoded, Plan, encode_files
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Summary, Tally, ratio
@@ -72,46 +73,110 @@ def compress(
         UsageError: options that do not go together.
     """
     started = time.monotonic()
-    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    _check(paths, out, jobs, distortion, store_above)
+    sources = _checked(paths, out, jobs, distortion, store_above)
     codec_model = load(model, device=device)
     plan = Plan(locate(model).resolve(), device, effort, distortion, store_above, seed)
     header = _header(codec_model, dict(meta or {}))
-    tally, records = Tally(), None if record_meta is None else dict(record_meta)
-    renamed: list[tuple[str, str]] = []
     decoder = cut_decoder(codec_model.weights) if embed_model else None
     with archive.create(out, header, drop=tuple(drop), overwrite=force, model_bytes=decoder) as writer:
-        for encoded in spread(partial(encode_files, plan), _items(files.find(paths)), jobs):
-            names = _unique(encoded.names, writer)
-            renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
-            if names:
-                writer.write(_batch(encoded, names, records))
-            tally.add(encoded, names)
-            if progress:
-                progress(tally.clouds)
-        if not tally.clouds:
-            raise _nothing(paths, tally)
-    size = os.path.getsize(out)
+        filled = _fill(writer, sources, plan, jobs, record_meta, progress)
+    return _summary(out, codec_model, filled, time.monotonic() - started)
+
+
+def append(
+    paths: PathLike | Iterable[PathLike],
+    out: PathLike,
+    *,
+    model: PathLike | None = None,
+    device: str = "cpu",
+    effort: int = 0,
+    jobs: int = 1,
+    distortion: bool = True,
+    store_above: float | None = None,
+    record_meta: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Summary:
+    """Compress cloud files into the existing archive `out`, behind what it holds; arguments as for `compress`.
+
+    `model` is needed only where the archive's is not shipped. On an exception the archive is as it was.
+
+    Raises:
+        FormatError: `out` is no archive, or damaged.
+        ModelError: the model that the archive's codes belong to cannot be had.
+        CloudError, OutputError, UsageError: as `compress`.
+    """
+    started = time.monotonic()
+    sources = _checked(paths, out, jobs, distortion, store_above)
+    with archive.open(out) as source:
+        codec_model = load_for(source, model, whole=True, device=device)
+    plan = Plan(locate(model or codec_model.name).resolve(), device, effort, distortion, store_above, seed)
+    with archive.append(out) as writer:
+        filled = _fill(writer, sources, plan, jobs, record_meta, progress)
+    return _summary(out, codec_model, filled, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """What was written, what got another name, and the metadata that found no cloud."""
+
+    tally: Tally
+    renamed: list[tuple[str, str]]
+    unused_meta: list[str]
+
+
+def _fill(
+    writer: Writer,
+    paths: list[PathLike],
+    plan: Plan,
+    jobs: int,
+    record_meta: Mapping[str, Mapping[str, Any]] | None,
+    progress: Progress | None,
+) -> _Filled:
+    """Encode all clouds and write them as they come. Raises CloudError if there is none."""
+    tally, records = Tally(), None if record_meta is None else dict(record_meta)
+    renamed: list[tuple[str, str]] = []
+    for encoded in spread(partial(encode_files, plan), _items(files.find(paths)), jobs):
+        names = _unique(encoded.names, writer)
+        renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
+        if names:
+            writer.write(_batch(encoded, names, records))
+        tally.add(encoded, names)
+        if progress:
+            progress(tally.clouds)
+    if not tally.clouds:
+        raise _nothing(paths, tally)
+    return _Filled(tally, renamed, sorted(records or ()))
+
+
+def _summary(out: PathLike, model: Model, filled: _Filled, seconds: float) -> Summary:
+    with archive.open(out) as written:
+        size, total = written.size, len(written)
+    tally = filled.tally
     return Summary(
         archive=os.fspath(out),
-        model=codec_model.name,
+        model=model.name,
         clouds=tally.clouds,
+        total=total,
         bytes=size,
-        bytes_per_cloud=size / tally.clouds,
-        ratio=ratio(tally.clouds, codec_model.config.points, size),
+        bytes_per_cloud=size / total,
+        ratio=ratio(total, model.config.points, size),
         stored=tally.stored,
         dropped_points=tally.dropped,
         distortion=tally.distances.summary(tally.floors),
         skipped=tally.skipped,
-        renamed=renamed,
-        unused_meta=sorted(records or ()),
-        seconds=time.monotonic() - started,
+        renamed=filled.renamed,
+        unused_meta=filled.unused_meta,
+        seconds=seconds,
     )
 
 
-def _check(paths: list[PathLike], out: PathLike, jobs: int, distortion: bool, store_above: float | None) -> None:
-    """Refuse options that do not go together; what `out` may be is for the archive to say."""
-    if not paths:
+def _checked(
+    paths: PathLike | Iterable[PathLike], out: PathLike, jobs: int, distortion: bool, store_above: float | None
+) -> list[PathLike]:
+    """The paths, unless options do not go together; what `out` may be is for the archive to say."""
+    sources = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not sources:
         raise UsageError("nothing to compress", remedy="name files or directories")
     if jobs < 1:
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
@@ -119,6 +184,7 @@ def _check(paths: list[PathLike], out: PathLike, jobs: int, distortion: bool, st
         raise UsageError("clouds can be stored for their distortion only where it is measured")
     if Path(out).suffix[1:].lower() in files.READERS:
         raise UsageError("an archive does not end like a cloud", path=out, remedy="name OUT.pcb as the last path")
+    return sources
 
 
 def _header(model: Model, meta: dict[str, Any]) -> Header:

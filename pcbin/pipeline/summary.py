@@ -32,15 +32,17 @@ class Distortion:
 
 @dataclass(frozen=True)
 class Summary:
-    """A finished `compress`.
+    """A finished `compress` or `append`.
 
-    `renamed` are the inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the
-    metadata that no cloud has.
+    `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `renamed` are the
+    inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the metadata that no cloud
+    has.
     """
 
     archive: str
     model: str
     clouds: int
+    total: int
     bytes: int
     bytes_per_cloud: float
     ratio: float

@@ -48,9 +48,7 @@ def test_basis_encoder_and_decoder(tiny_model: Path, clouds: NDArray[np.float32]
     bits = np.random.default_rng(0).random((5, 128)) < 0.5
     expected = _mlp(2.0 * bits - 1, _double(model.weights.part("decoder")), 2).reshape(5, 2048, 3)
     np.testing.assert_allclose(model.decode(bits), expected, atol=1e-4)
-    np.testing.assert_array_equal(
-        model.decode_codes(np.packbits(bits, axis=1, bitorder="little")), model.decode(bits)
-    )
+    np.testing.assert_array_equal(model.decode_codes(np.packbits(bits, axis=1, bitorder="little")), model.decode(bits))
 
 
 def test_point_encoder(make_model: Callable[..., Path], clouds: NDArray[np.float32]) -> None:
@@ -92,9 +90,7 @@ def test_codes_are_the_likelier_ends(tiny_model: Path, clouds: NDArray[np.float3
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
-def test_only_beta_makes_codes(
-    make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str
-) -> None:
+def test_only_beta_makes_codes(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
     model = load(make_model(kind, kind=kind))
     for ask in (
         lambda: model.codes(clouds),
@@ -134,9 +130,7 @@ def test_decoder_alone(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
 
 
 @pytest.mark.parametrize("encoder", ["bps", "pointnet"])
-def test_torch_engine_agrees(
-    make_model: Callable[..., Path], clouds: NDArray[np.float32], encoder: str
-) -> None:
+def test_torch_engine_agrees(make_model: Callable[..., Path], clouds: NDArray[np.float32], encoder: str) -> None:
     from pcbin.model import torch_engine
 
     model = load(make_model("any", encoder=encoder))

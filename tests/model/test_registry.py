@@ -42,10 +42,12 @@ def test_for_an_archive(tiny_model: Path, other_model: Path, monkeypatch: pytest
     header = Header(model="tiny", model_sha256=tiny.sha256)
     assert load_for(Coded(header), tiny_model).sha256 == tiny.sha256
     assert load_for(Coded(header, cut_decoder(tiny.weights))).sha256 == tiny.sha256
-    with pytest.raises(
-        ModelError, match=r"some\.pcb.*need the model tiny.*not here; give its file with --model"
-    ):
+    with pytest.raises(ModelError, match=r"some\.pcb.*need the model tiny.*not here; give its file with --model"):
         load_for(Coded(header))
+    with pytest.raises(ModelError, match="not here"):
+        load_for(Coded(header, cut_decoder(tiny.weights)), whole=True)
+    with pytest.raises(ModelError, match="not here"):
+        load_for(Coded(Header(model=str(tiny_model), model_sha256=tiny.sha256)))  # a name, never a path
     with pytest.raises(ModelError, match=f"{tiny.sha256}.*other with {load(other_model).sha256}"):
         load_for(Coded(header), other_model)
     monkeypatch.setattr(registry, "_HOMES", (tiny_model.parent,))
