@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol
 
 from pcbin.archive.lock import lock
@@ -209,6 +210,16 @@ class _Stream:
         pass
 
 
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # each protocol raises its own
+        raise OSError(str(error)) from error
+
+
 class _Url:
     """An fsspec URL, written in one go by `commit` of a finished archive."""
 
@@ -219,19 +230,25 @@ class _Url:
         self.name = url
         self._fs, self._path = filesystem(url)
         self._file: Any = None
-        if not overwrite and self._fs.exists(self._path):
+        try:
+            taken = not overwrite and self._fs.exists(self._path)
+        except Exception as error:  # each protocol raises its own
+            raise failed(url, OSError(str(error))) from error
+        if taken:
             raise OutputError("exists", path=url, remedy="choose another name or allow overwriting (--force)")
 
     def write(self, data: bytes) -> None:
-        if self._file is None:
-            self._file = self._fs.open(self._path, "wb")
-        self._file.write(data)
+        with _as_os_error():
+            if self._file is None:
+                self._file = self._fs.open(self._path, "wb")
+            self._file.write(data)
 
     def sync(self) -> None:
         pass
 
     def commit(self) -> None:
-        self._file.close()
+        with _as_os_error():
+            self._file.close()
 
     def abort(self) -> None:
         if self._file is None:

@@ -17,7 +17,7 @@ from pcbin.archive import layout
 from pcbin.archive.nameindex import NameIndex, UniqueNames
 from pcbin.archive.record import Batch, Header
 from pcbin.archive.rows import DROPPABLE, Rows, from_batch, join
-from pcbin.archive.source import Place
+from pcbin.archive.source import Place, is_url
 from pcbin.archive.target import Appended, Target, failed, new
 from pcbin.errors import PcbinError, UsageError
 
@@ -301,6 +301,8 @@ def append(path: str | os.PathLike[str]) -> Writer:
     """
     from pcbin.archive.reader import Archive
 
+    if is_url(path):
+        raise UsageError("a URL cannot be appended to", path=path, remedy="copy it here first, or merge into a new one")
     target = Appended(os.fspath(path))
     try:
         with Archive(path) as archive:

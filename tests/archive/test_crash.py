@@ -1,0 +1,278 @@
+"""Writing is killed, starved and cut short at every point; what was acknowledged survives."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from archive_records import HEADER, make_batch, same, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pcbin import archive
+from pcbin.archive import Batch
+from pcbin.errors import OutputError
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+CALLS = ("write", "fsync", "ftruncate", "link", "replace", "unlink", "close")
+OLD, NEW = 12, 20
+
+
+def append(path: Path) -> None:
+    with archive.append(path) as writer:
+        writer.write(make_batch(NEW - OLD, OLD))
+
+
+def rewrite(path: Path) -> None:
+    with archive.create(path, HEADER, overwrite=True) as writer:
+        writer.write(make_batch(NEW))
+
+
+def create(path: Path) -> None:
+    with archive.create(path.with_name("new.pcb"), HEADER) as writer:
+        writer.write(make_batch(NEW))
+
+
+def killed_at(step: int, share: float, work: Callable[[Path], None], path: Path) -> tuple[bool, bool]:
+    """Do the work in a process that dies at its step-th call of the system, a write being done by `share` only.
+    Returns whether it died, and whether it had said before that it was done."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if not child:
+        left = [step]
+        real_write = os.write
+
+        def dying(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **options: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    if name == "write":
+                        real_write(arguments[0], arguments[1][: int(share * len(arguments[1]))])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*arguments, **options)
+
+            return call
+
+        try:
+            for name in CALLS:
+                setattr(os, name, dying(name, getattr(os, name)))
+            work(path)
+            real_write(write_end, b"done")
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    _, status = os.waitpid(child, 0)
+    said = os.read(read_end, 10) == b"done"
+    os.close(read_end)
+    return os.WIFSIGNALED(status), said
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("work", [append, rewrite])
+def test_killed_at_any_point_an_archive_has_the_old_or_the_new_records(
+    tmp_path: Path, work: Callable[[Path], None], share: float
+) -> None:
+    points = 0
+    for step in range(1000):
+        path = write(tmp_path / f"{step}.pcb", make_batch(OLD))
+        died, said = killed_at(step, share, work, path)
+        with archive.open(path) as opened:
+            assert len(opened) in (OLD, NEW)
+            assert not (said and len(opened) == OLD)
+            same(make_batch(len(opened)) if work is rewrite and len(opened) == NEW else make_batch(OLD), opened)
+            assert [damage for damage in opened.verify() if damage.count] == []
+        with archive.append(path) as writer:  # nothing is in the way of the next one
+            writer.write(Batch(np.zeros((1, 16), np.uint8), ["after"]))
+        with archive.open(path) as opened:
+            assert opened["after"].index == len(opened) - 1
+        if not died:
+            break
+        points += 1
+    assert points > 10
+
+
+def test_killed_at_any_point_a_new_archive_is_there_or_not(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    for step in range(1000):
+        died, said = killed_at(step, 0.5, create, tmp_path / "x" / "a.pcb")
+        made = tmp_path / "x" / "new.pcb"
+        assert made.exists() or not said
+        if made.exists():
+            with archive.open(made) as opened:
+                same(make_batch(NEW), opened)
+            made.unlink()
+        if not died:
+            break
+    assert step > 10
+
+
+# --- power failure: of the writes since the last fsync any may be lost -----------------------------------------
+
+
+def recorded(work: Callable[[Path], None], path: Path) -> list[list[tuple[int, bytes]]]:
+    """The writes (offset, bytes) between one fsync and the next."""
+    epochs: list[list[tuple[int, bytes]]] = [[]]
+    real_write, real_fsync = os.write, os.fsync
+
+    def write(fd: int, data: bytes) -> int:
+        epochs[-1].append((os.lseek(fd, 0, os.SEEK_CUR), bytes(data)))
+        return real_write(fd, data)
+
+    def fsync(fd: int) -> None:
+        epochs.append([])
+        real_fsync(fd)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", write)
+        patch.setattr(os, "fsync", fsync)
+        work(path)
+    return epochs
+
+
+@pytest.fixture(scope="module")
+def appended(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[list[tuple[int, bytes]]]]:
+    path = write(tmp_path_factory.mktemp("power") / "a.pcb", make_batch(OLD))
+    before = path.read_bytes()
+    return before, recorded(append, path)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_after_a_power_failure_an_archive_has_the_old_or_the_new_records(
+    appended: tuple[bytes, list[list[tuple[int, bytes]]]], data: st.DataObject
+) -> None:
+    before, epochs = appended
+    last = data.draw(st.integers(0, len(epochs) - 1))
+    kept = data.draw(st.sets(st.integers(0, max(0, len(epochs[last]) - 1))))
+    disk = bytearray(before)
+    writes = [item for epoch in epochs[:last] for item in epoch]
+    for offset, content in writes + [item for i, item in enumerate(epochs[last]) if i in kept]:
+        disk.extend(bytes(max(0, offset + len(content) - len(disk))))
+        disk[offset : offset + len(content)] = content
+    with archive.open(io.BytesIO(bytes(disk))) as opened:
+        assert len(opened) in (OLD, NEW)
+        same(make_batch(OLD), opened)
+        assert [damage for damage in opened.verify() if damage.count] == []
+
+
+def test_data_index_and_trailer_are_ordered_by_fsync(appended: tuple[bytes, list[list[tuple[int, bytes]]]]) -> None:
+    _, epochs = appended
+    starts = [epoch[-1][1][4:8] if epoch else b"" for epoch in epochs]
+    assert len(epochs) == 4
+    assert starts[1] == b"FOOT"
+    assert [len(epoch) for epoch in epochs[1:]] == [1, 1, 0]
+
+
+# --- writes that fail ------------------------------------------------------------------------------------------
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, step: int, code: int) -> None:
+    left = [step]
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        left[0] -= 1
+        if left[0] == -1:
+            raise OSError(code, os.strerror(code))
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("work", [append, rewrite])
+def test_a_write_that_fails_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path], None], code: int
+) -> None:
+    path = write(tmp_path / "a.pcb", make_batch(OLD))
+    before = path.read_bytes()
+    for step in range(1000):
+        with monkeypatch.context() as context, suppress(OutputError):
+            failing(context, step, code)
+            work(path)
+            break
+        assert path.read_bytes() == before
+        assert os.listdir(tmp_path) == ["a.pcb"]
+    assert step > 5
+    assert len(archive.open(path)) == NEW
+
+
+def test_a_failed_write_names_file_and_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, 3, errno.ENOSPC)
+    with pytest.raises(OutputError, match=r"new\.pcb: cannot be written \(No space left on device\)"):
+        create(tmp_path / "a.pcb")
+    assert os.listdir(tmp_path) == []
+
+
+def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
+    path = write(tmp_path / "a.pcb", make_batch(OLD))
+    append(path)
+    with archive.open(path) as opened:
+        same(make_batch(OLD), opened)
+        assert len(opened) == NEW
+        assert opened.verify() == []
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 100_000])
+def test_a_file_that_may_not_grow(tmp_path: Path, limit: int) -> None:
+    """The limit of the system hits temporary files as well."""
+    before = write(tmp_path / "a.pcb", make_batch(OLD)).read_bytes()
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        try:
+            with archive.append(tmp_path / "a.pcb") as writer:
+                writer.write(make_batch(20_000, OLD))
+        except OutputError:
+            os._exit(3)
+        except BaseException:
+            os._exit(4)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert (tmp_path / "a.pcb").read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.pcb"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_device() -> None:
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OutputError, match="No space left"):
+        write_to(full)
+
+
+def write_to(file: Any) -> None:
+    with archive.create(file, HEADER) as writer:
+        writer.write(make_batch(3))
+
+
+class Stuck(io.BytesIO):
+    """Takes the first few bytes, then none."""
+
+    def write(self, data: Any) -> int:
+        return super().write(data[:10]) if self.tell() < 100 else 0
+
+
+def test_a_file_object_that_takes_no_more() -> None:
+    with pytest.raises(OutputError, match="takes no more"):
+        write_to(Stuck())
+
+
+def test_temporary_names_do_not_collide(tmp_path: Path) -> None:
+    def temporary() -> Iterator[str]:
+        for _ in range(3):
+            writer = archive.create(tmp_path / "a.pcb", HEADER)
+            yield writer._target._temporary  # type: ignore[attr-defined]
+            writer.abort()
+
+    assert len(set(temporary())) == 3

@@ -1,0 +1,281 @@
+"""Files made to harm: whatever they hold, a reader ends with records or with FormatError, and soon."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+import zstandard
+from archive_records import HEADER, make_batch, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pcbin import archive
+from pcbin.archive import columns, layout, packing
+from pcbin.archive.layout import Directory, Footer
+from pcbin.archive.namecolumn import pack_names
+from pcbin.errors import FormatError, RecordError
+
+
+def read_all(data: bytes) -> None:
+    """Use every way into an archive; FormatError is a good answer."""
+    uses: list[Callable[[archive.Archive], object]] = [
+        lambda opened: [record for record in opened],
+        lambda opened: [batch for batch in opened.batches()],
+        lambda opened: list(opened.names),
+        lambda opened: opened.codes.sum(),
+        lambda opened: opened["part/cloud_00003"],
+        lambda opened: "no such name" in opened,
+        lambda opened: opened[-1],
+        lambda opened: opened.model_bytes,
+        lambda opened: opened.bytes_by_column(),
+        lambda opened: opened.verify(),
+        lambda opened: archive.repair(io.BytesIO(data), io.BytesIO()),
+    ]
+    for use in uses:
+        try:
+            with archive.open(io.BytesIO(data)) as opened:
+                use(opened)
+        except (FormatError, RecordError):
+            pass
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = write(tmp_path_factory.mktemp("hostile") / "a.pcb", make_batch(12), model_bytes=b"weights")
+    with archive.append(path) as writer:
+        writer.write(make_batch(8, 12))
+    return path.read_bytes()
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes(data: bytes) -> None:
+    read_all(data)
+    read_all(layout.pack_header(HEADER) + data)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_archives_with_bytes_changed_cut_and_moved(sound: bytes, data: st.DataObject) -> None:
+    changed = bytearray(sound)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at, length = data.draw(st.integers(0, len(sound))), data.draw(st.integers(0, 40))
+        changed[at : at + length] = data.draw(st.binary(max_size=40) | st.just(bytes(changed[:length])))
+    read_all(bytes(changed))
+
+
+# --- archives built by hand, every checksum right ---------------------------------------------------------------
+
+
+def build(
+    chunks: list[list[tuple[int, bytes]]] | None = None,
+    n: int = 2,
+    footer: Callable[[Footer], Footer] = lambda footer: footer,
+    fields: dict[str, int] | None = None,
+    head: bytes | None = None,
+) -> bytes:
+    """An archive of chunks of n records with the given columns, its index changed by `footer`."""
+    out = layout.pack_header(HEADER) if head is None else head
+    rows, codes = [], bytes(16 * n)
+    for k, column_data in enumerate([[]] if chunks is None else chunks):
+        listed = tuple((number, 0, zlib.crc32(data), len(data)) for number, data in column_data)
+        length = layout.DIRECTORY_SIZE + sum(layout.COLUMN_SIZE + column[3] for column in listed)
+        at = len(out)
+        codes_at = at + layout.BLOCK_SIZE + length + layout.BLOCK_SIZE
+        values = {"first": k * n, "codes": codes_at, "records": n, "crc": zlib.crc32(codes)} | (fields or {})
+        directory = layout.pack_directory(Directory(columns=listed, **values))  # type: ignore[arg-type]
+        out += layout.pack_block(layout.COLUMNS, at, length, zlib.crc32(directory)) + directory
+        out += b"".join(data for _, data in column_data)
+        out += layout.pack_block(layout.CODES, len(out), len(codes), zlib.crc32(codes)) + codes
+        rows.append((at, layout.BLOCK_SIZE + length, codes_at, n, zlib.crc32(codes)))
+    payload = layout.pack_footer(footer(Footer(np.array(rows, layout.CHUNK), np.zeros(0, layout.NAMES))))
+    at = len(out)
+    out += layout.pack_block(layout.FOOTER, at, len(payload), zlib.crc32(payload)) + payload
+    return out + layout.pack_trailer(at, layout.BLOCK_SIZE + len(payload))
+
+
+def test_the_builder_builds_archives() -> None:
+    data = build([[(columns.NAMES, pack_names([b"a", b"b"]))], [(columns.NAMES, pack_names([b"c", b"d"]))]])
+    with archive.open(io.BytesIO(data)) as opened:
+        assert list(opened.names) == ["a", "b", "c", "d"]
+        assert opened.verify() == []
+
+
+def refused(data: bytes, use: Callable[[archive.Archive], object] = lambda opened: list(opened)) -> str:
+    with pytest.raises(FormatError) as caught, archive.open(io.BytesIO(data)) as opened:
+        use(opened)
+    read_all(data)
+    return str(caught.value)
+
+
+def zstd(size: int) -> bytes:
+    return zstandard.compress(bytes(size))
+
+
+def blob(size: int, packed: bytes) -> bytes:
+    return struct.pack("<QQ", size, len(packed)) + packed
+
+
+ONES = packing.planes(np.ones(2, int))
+
+
+@pytest.mark.parametrize(
+    ("number", "data"),
+    [
+        (columns.META, packing.planes(np.array([1 << 30, 0])) + blob(1 << 30, zstd(1 << 30))),  # a bomb
+        (columns.META, packing.planes(np.array([1 << 63, 1 << 63])) + blob(0, b"")),  # a sum that wraps around
+        (columns.META, ONES + blob(2, b"\xc1\xc1")),
+        (columns.NAMES, packing.planes(np.zeros(2, int)) + ONES + b"\0" + blob(2, b"\xff\xfe")),  # no UTF-8
+        (columns.NAMES, packing.planes(np.zeros(2, int)) + ONES + b"\2" + blob(2, b"ab")),
+        (columns.NAMES, packing.planes(np.zeros(2, int)) + ONES + b"\0" + blob(1 << 62, b"ab")),
+        (columns.POINTS, packing.planes(np.array([1, (1 << 64) - 1], np.uint64))),
+        (columns.POINTS, b"\x01\x11\0\0\0" + zstd(1 << 20)[:17]),
+        (columns.DISTORTION, packing.planes(np.array([1, 0x7F80]))),
+        (columns.FRAMES, b""),
+        (columns.STORED, packing.planes(np.array([1 << 63, 1 << 63]))),
+        (columns.STORED, packing.planes(np.array([0, 33])) + b"\0" + struct.pack("<Q", 1 << 61) + blob(8, bytes(8))),
+        (columns.STORED, packing.planes(np.array([0, 33])) + b"\x63" + struct.pack("<Q", 0) + blob(8, bytes(8))),
+    ],
+)
+def test_columns_that_lie(number: int, data: bytes) -> None:
+    tracemalloc.start()
+    refused(build([[(number, data)]]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+def test_a_required_column_from_the_future_is_refused_and_another_skipped() -> None:
+    sound = build([[(99, b"future")]])
+    with archive.open(io.BytesIO(sound)) as opened:
+        assert len(list(opened)) == 2
+        assert opened.bytes_by_column()["column 99"] == 6
+        assert opened.verify() == []
+    directory = Directory(0, 0, 2, 0, ((99, layout.COLUMN_REQUIRED, zlib.crc32(b"future"), 6),))
+    at = sound.index(b"COLS") - 4
+    with archive.open(io.BytesIO(sound)) as opened:
+        directory = Directory(0, int(opened.footer.chunks[0]["codes"]), 2, zlib.crc32(bytes(32)), directory.columns)
+    packed = layout.pack_directory(directory)
+    block = layout.pack_block(layout.COLUMNS, at, len(packed) + 6, zlib.crc32(packed)) + packed
+    assert "newer reader" in refused(sound[:at] + block + sound[at + len(block) :])
+
+
+def moved(**changes: int) -> Callable[[Footer], Footer]:
+    def change(footer: Footer) -> Footer:
+        chunks = footer.chunks.copy()
+        for key, value in changes.items():
+            chunks[0][key] = value % (1 << 64 if chunks[key].dtype.itemsize == 8 else 1 << 32)
+        return Footer(chunks, footer.names, footer.model)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"offset": -100},
+        {"offset": 0},
+        {"offset": 1 << 63},
+        {"length": 1 << 63},
+        {"length": 0},
+        {"length": 40},
+        {"codes": -16},
+        {"codes": 1 << 63},
+        {"codes": 200},
+        {"records": 0},
+        {"records": 65536},
+        {"records": -1},
+        {"records": 3},
+        {"crc": 5},
+    ],
+)
+def test_an_index_that_lies(changes: dict[str, int]) -> None:
+    refused(build(footer=moved(**changes)))
+
+
+def test_one_chunk_twice() -> None:
+    refused(build(footer=lambda footer: Footer(np.repeat(footer.chunks, 2), footer.names)))
+
+
+def test_a_chunk_that_is_another_one() -> None:
+    def swap(footer: Footer) -> Footer:
+        return Footer(footer.chunks[::-1].copy(), footer.names)
+
+    refused(build([[], []], footer=swap))
+
+
+@pytest.mark.parametrize("fields", [{"first": 7}, {"codes": 0}, {"records": 1}, {"crc": 1}])
+def test_a_chunk_that_contradicts_the_index(fields: dict[str, int]) -> None:
+    refused(build(fields=fields))
+
+
+def test_an_index_within_itself() -> None:
+    """A footer that names its own bytes as a name index, and a trailer that names itself."""
+    sound = build()
+    at = sound.rindex(b"FOOT") - 4
+
+    def itself(footer: Footer) -> Footer:
+        return Footer(footer.chunks, np.array([(at, 100, 1, 0, 1, 0)], layout.NAMES))
+
+    refused(build(footer=itself), lambda opened: opened["a"])
+    trailer = layout.pack_trailer(len(sound) - layout.TRAILER_SIZE, layout.TRAILER_SIZE)
+    refused(sound[: -layout.TRAILER_SIZE] + trailer)
+
+
+def test_a_name_index_that_is_none() -> None:
+    def codes(footer: Footer) -> Footer:
+        row = footer.chunks[0]
+        return Footer(footer.chunks, np.array([(int(row["offset"]) - 0, 0, 1, 0, 1, 0)], layout.NAMES))
+
+    data = build([[(columns.NAMES, pack_names([b"a", b"b"]))]], footer=codes)
+    refused(data, lambda opened: opened["a"])
+
+
+@pytest.mark.parametrize("length", [layout.MAX_HEADER + 1, (1 << 32) - 1])
+def test_a_header_too_long(length: int) -> None:
+    fixed = struct.pack("<8sHHIII", layout.SIGNATURE, 1, 0, 0, length, 0)
+    assert "limit" in refused(fixed + struct.pack("<I", zlib.crc32(fixed)) + bytes(100))
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x91" * 5000, b"\xdd\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", msgpack.packb({1: 2})]
+)
+def test_a_header_of_hostile_msgpack(body: bytes) -> None:
+    fixed = struct.pack("<8sHHIII", layout.SIGNATURE, 1, 0, 0, len(body), zlib.crc32(body))
+    refused(build(head=fixed + struct.pack("<I", zlib.crc32(fixed)) + body))
+
+
+def test_a_file_full_of_false_indexes_is_given_up_soon() -> None:
+    """Each claims all of the rest of the file, which a reader would have to read to know better."""
+    data = bytearray(layout.pack_header(HEADER))
+    while len(data) < 3_000_000:
+        data += layout.pack_block(layout.FOOTER, len(data), 3_000_000 - len(data), 1)
+    reads = []
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            reads.append(size)
+            return super().read(size)
+
+    with pytest.raises(FormatError):
+        archive.open(Counted(bytes(data) + bytes(200)))
+    assert sum(size for size in reads if size) < 100 * len(data)
+
+
+def test_reading_allocates_no_more_than_a_small_multiple(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcb", make_batch(20_000))
+    data = path.read_bytes()
+    tracemalloc.start()
+    for _ in archive.open(io.BytesIO(data)).batches():
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * len(data)
