@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pcbin import bits
 from pcbin.bits import Codes
 from pcbin.errors import UsageError
+from pcbin.generation import pairwise_chamfer
 from pcbin.metrics import unit_chamfer
 
 Cloud = NDArray[np.floating]
@@ -60,64 +61,71 @@ def _flip_chances(odds: NDArray[np.float64], amount: float) -> NDArray[np.float6
     return chances
 
 
-def interpolate(a: Codes, b: Codes, steps: int, decode: Decode, *, rounds: int = 6) -> Codes:
-    """A path (steps + 1, 16) from code a to code b, both (16,), whose steps change the decoded shape about
-    equally.
+def interpolate(a: Codes, b: Codes, steps: int, decode: Decode) -> Codes:
+    """A path (steps + 1, 16) from code a to code b, both (16,), whose steps change the decoded shape about equally.
 
-    The differing bits are shared out among the steps, the most sensitive first and each to the step that
-    has least so far (Graham's longest-processing-time rule); then the measured Chamfer distance of every
-    step corrects the estimates of its bits, `rounds` times, and the evenest path seen is returned. Where
-    fewer bits than `steps` differ, there are as many steps as bits. Raises UsageError when steps < 1.
+    One after the other that bit flips which brings the decode nearest to the blend of the two ends' decodes, point by
+    point; of the codes on this way those are kept between which the sum of squared Chamfer distances is least (found
+    by dynamic programming). Where fewer bits than `steps` differ, there are as many steps as bits. Raises UsageError
+    when steps < 1.
     """
     _check_steps(steps)
-    differing = np.flatnonzero(bits.unpack(a ^ b))
-    steps = min(steps, len(differing))
-    if steps <= 1:
+    way = _blended_way(a, b, decode)
+    if len(way) <= 2:
         return np.stack([a, b])
-    effect = (sensitivity(a, decode, differing) + sensitivity(b, decode, differing)) / 2
-    best, evenest = None, np.inf
-    for _ in range(rounds):
-        share = _share_out(effect, steps)
-        path = _walk(a, differing, share, steps)
-        change = step_sizes(path, decode)
-        if (spread := change.std() / max(change.mean(), 1e-12)) < evenest:
-            best, evenest = path, spread
-        expected = np.bincount(share, effect, steps)
-        effect = effect * (np.maximum(change, 1e-12) / np.maximum(expected, 1e-12))[share]
-    assert best is not None
-    return best
+    return way[_even_cuts(pairwise_chamfer(_thin(decode(way))), min(steps, len(way) - 1))]
+
+
+def _blended_way(a: Codes, b: Codes, decode: Decode) -> Codes:
+    """All codes from a to b, one flip apart (d + 1, 16)."""
+    start, end = decode(np.stack([a, b]))
+    left = bits.pack(np.eye(8 * len(a), dtype=bool)[bits.unpack(a ^ b)])
+    way = [a]
+    for done in range(1, len(left) + 1):
+        blend = start + np.float32(done / (done + len(left) - 1)) * (end - start)
+        candidates = way[-1] ^ left
+        best = np.square(decode(candidates) - blend).sum(axis=(1, 2)).argmin()
+        way.append(candidates[best])
+        left = np.delete(left, best, axis=0)
+    return np.stack(way)
+
+
+def _even_cuts(distance: NDArray[np.float64], steps: int) -> NDArray[np.int64]:
+    """Where to stop (steps + 1,) on a way from place 0 to the last, given the distances (n, n) between places, so that
+    the squares of the distances between stops add up to least."""
+    n = len(distance)
+    ahead = np.where(np.triu(np.ones((n, n), bool), 1), np.square(distance), np.inf)
+    least, before = ahead[0], []
+    for _ in range(steps - 1):
+        total = least[:, None] + ahead
+        before.append(total.argmin(axis=0))
+        least = total.min(axis=0)
+    stops = [n - 1]
+    for back in reversed(before):
+        stops.append(int(back[stops[-1]]))
+    return np.array([0, *reversed(stops)])
+
+
+def _thin(clouds: NDArray[np.floating], points: int = 512) -> NDArray[np.floating]:
+    """The same few points of each cloud, which are enough to compare steps."""
+    count = clouds.shape[1]
+    return clouds if count <= points else clouds[:, np.random.default_rng(0).choice(count, points, replace=False)]
 
 
 def shuffled_path(a: Codes, b: Codes, steps: int, *, seed: int = 0) -> Codes:
     """The path of the reference work, to compare `interpolate` with: the differing bits in random order,
     equally many per step."""
     _check_steps(steps)
-    differing = np.random.default_rng(seed).permutation(np.flatnonzero(bits.unpack(a ^ b)))
-    steps = max(1, min(steps, len(differing)))
-    return _walk(a, differing, np.arange(len(differing)) * steps // max(1, len(differing)), steps)
+    flips = np.eye(8 * len(a), dtype=bool)[np.random.default_rng(seed).permutation(np.flatnonzero(bits.unpack(a ^ b)))]
+    stops = np.arange(1, steps + 1) * len(flips) // steps if len(flips) >= steps else np.arange(1, len(flips) + 1)
+    turned = np.logical_xor.accumulate(flips, axis=0)
+    return np.concatenate([a[None], a ^ bits.pack(turned[stops - 1])]) if len(flips) else np.stack([a, b])
 
 
 def step_sizes(path: Codes, decode: Decode) -> NDArray[np.float64]:
     """Chamfer distances (n - 1,) between the decodes of neighbouring codes of a path (n, 16)."""
     shapes = decode(path)
     return np.array([unit_chamfer(one, other) for one, other in itertools.pairwise(shapes)])
-
-
-def _share_out(effect: NDArray[np.float64], steps: int) -> NDArray[np.int64]:
-    """The step (m,) to which each of m bits goes; no step stays empty."""
-    share = np.empty(len(effect), np.int64)
-    load = np.zeros(steps)
-    for i in np.argsort(-effect, kind="stable"):
-        share[i] = load.argmin()
-        load[share[i]] += max(effect[i], 1e-15)
-    return share
-
-
-def _walk(a: Codes, differing: NDArray[np.int64], share: NDArray[np.int64], steps: int) -> Codes:
-    """The codes (steps + 1, 16) from a on, step s flipping the bits shared out to s."""
-    flips = np.zeros((steps + 1, 8 * len(a)), bool)
-    flips[share + 1, differing] = True
-    return a ^ bits.pack(np.logical_xor.accumulate(flips, axis=0))
 
 
 def arithmetic(a: Codes, b: Codes, c: Codes) -> Codes:

@@ -57,8 +57,7 @@ def command(
             codec = collection.codec
             fitted = fit_independent if independent else fit
             prior = fitted(collection.codes, model_sha256=codec.model.sha256)
-            facts |= {"fitted to": f"{len(collection.codes):,} codes"}
-            facts |= {"bits of surprise per code": prior.surprise(collection.codes)}
+            facts["prior"] = f"fitted to {len(collection.codes):,} codes"
     else:
         codec = Codec(load(model or DEFAULT))
         prior = load_prior(prior_file) if prior_file else uniform(8 * codec.bytes)

@@ -91,8 +91,7 @@ def test_sample_like_a_collection_follows_it_and_keeps_its_prior(run, model, tmp
     with archive.create(tmp_path / "in.pcb", Header(held.name, held.sha256)) as writer:
         writer.write(Batch(np.where(rng.random((200, 16)) < 0.9, 0xF0, 0x0F).astype(np.uint8)))
     saved = ("--save-prior", tmp_path / "prior")
-    told = run("sample", tmp_path / "a.pcb", "-n", 50, "--like", tmp_path / "in.pcb", *saved, "--json", *model)
-    assert told["bits of surprise per code"] < 20
+    run("sample", tmp_path / "a.pcb", "-n", 50, "--like", tmp_path / "in.pcb", *saved, *model)
     assert (codes_of(tmp_path / "a.pcb")[0] == 0xF0).mean() > 0.7
     run("sample", tmp_path / "b.pcb", "-n", 50, "--prior", tmp_path / "prior", *model)
     assert np.array_equal(codes_of(tmp_path / "a.pcb")[0], codes_of(tmp_path / "b.pcb")[0])
