@@ -1,0 +1,52 @@
+"""Contact sheets: clouds where they belong, and a PNG that another reader reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pcbin.errors import OutputError
+from pcbin.view.sheet import draw, sheet, write_png
+
+RNG = np.random.default_rng(0)
+
+
+def _dark(image: np.ndarray) -> np.ndarray:
+    return np.argwhere(image.mean(axis=2) < 250)
+
+
+def test_a_point_is_drawn_where_it_is() -> None:
+    centre = _dark(draw(np.zeros((1, 3)))).mean(axis=0)
+    np.testing.assert_allclose(centre, [79.5, 79.5], atol=1)
+    up = _dark(draw(np.array([[0.0, 0.0, 0.9]]))).mean(axis=0)
+    assert up[0] < centre[0] - 40
+    assert up[1] == pytest.approx(centre[1], abs=1)
+
+
+def test_near_points_hide_far_ones() -> None:
+    towards = np.array([[0.5, -0.7, 0.35]])
+    both = draw(np.concatenate([towards, -towards]))
+    turned = draw(np.concatenate([-towards, towards]))
+    np.testing.assert_array_equal(both, turned)
+
+
+def test_points_outside_the_sphere_are_cut_off() -> None:
+    assert not len(_dark(draw(np.array([[0.0, 0.0, 5.0], [0.0, 0.0, -5.0]]))))
+
+
+def test_rows_and_columns() -> None:
+    cloud = RNG.normal(size=(500, 3)) / 4
+    image = sheet([[cloud, None, cloud], [np.empty((0, 3)), cloud]], size=50)
+    assert image.shape == (100, 150, 3)
+    filled = [[bool(len(_dark(image[y : y + 50, x : x + 50]))) for x in (0, 50, 100)] for y in (0, 50)]
+    assert filled == [[True, False, True], [False, True, False]]
+
+
+def test_png(tmp_path: Path) -> None:
+    image = RNG.integers(0, 256, (7, 11, 3), np.uint8)
+    write_png(tmp_path / "a.png", image)
+    with Image.open(tmp_path / "a.png") as read:
+        np.testing.assert_array_equal(np.asarray(read), image)
+    with pytest.raises(OutputError, match="exists"):
+        write_png(tmp_path / "a.png", image)
