@@ -63,6 +63,8 @@ def pcbin() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with the code of what happened."""
+    # Our matrices are small: threads of BLAS gain little, and lose a lot where other programs run. --jobs is for that.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends us leaves nothing behind, as Ctrl-C
     try:
         pcbin.main(prog_name="pcbin", standalone_mode=False)
