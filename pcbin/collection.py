@@ -4,9 +4,9 @@ archive or as cloud files: the two ends of every verb that works on codes. Knows
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,32 +180,11 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
         files.write(target, points, format, overwrite=overwrite)
 
 
-def rewrite(
-    source: Archive,
-    out: PathLike,
-    *,
-    leave_out: Set[int] = frozenset(),
-    add: Callable[[int], dict[str, Any]] = lambda record: {},
-    overwrite: bool = False,
-) -> None:
-    """Copy an archive to `out` without some records, and with more metadata on the others. Raises
-    OutputError."""
+def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]], *, overwrite: bool = False) -> None:
+    """Copy an archive to `out` with more metadata: `add(i)` for record i. Raises OutputError."""
     first = 0
     with archive.create(out, source.header, overwrite=overwrite, model_bytes=source.model_bytes) as writer:
         for batch in source.batches():
             meta = [{**(old or {}), **add(first + i)} for i, old in enumerate(batch.meta or [None] * len(batch))]
-            kept = [i for i in range(len(batch)) if first + i not in leave_out]
+            writer.write(replace(batch, meta=list(meta)))
             first += len(batch)
-            if kept:
-                writer.write(_chosen(replace(batch, meta=[m or None for m in meta]), kept))
-
-
-def _chosen(batch: Batch, rows: list[int]) -> Batch:
-    """Some rows of a batch."""
-    columns: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    for name, column in columns.items():
-        if isinstance(column, np.ndarray):
-            columns[name] = column[rows]
-        elif column is not None:
-            columns[name] = [column[i] for i in rows]
-    return Batch(**columns)

@@ -10,7 +10,7 @@ import click
 from pcbin.cli.making import (
     PER_ROW,
     archive_argument,
-    draw_rows,
+    draw,
     force_option,
     json_option,
     model_option,
@@ -54,7 +54,7 @@ def command(
     mutual information tell how well the groups agree with them.
     """
     from pcbin import cluster
-    from pcbin.collection import open_collection, rewrite
+    from pcbin.collection import annotate, open_collection
     from pcbin.model import load
     from pcbin.pipeline import read_meta
 
@@ -73,12 +73,12 @@ def command(
         names = [[collection.name(int(i)) for i in members[:PER_ROW]] for members in clusters]
         if picture is not None:
             rows = [list(collection.codec.decode(collection.codes[members[:PER_ROW]])) for members in clusters]
-            draw_rows(picture, rows, force=force)
+            draw(picture, rows, force=force)
         number = {int(i): c for c, members in enumerate(clusters) for i in members}
         if csv_file is not None:
             _write_csv(csv_file, [(collection.name(i), number[i]) for i in range(len(number))], force)
         if out is not None:
-            rewrite(collection.archive, out, add=lambda i: {"cluster": number[i]}, overwrite=force)
+            annotate(collection.archive, out, lambda i: {"cluster": number[i]}, overwrite=force)
     columns = {"cluster": range(len(clusters)), "size": [len(c) for c in clusters], "medoid": [n[0] for n in names]}
     tell({name: list(map(str, column)) for name, column in columns.items()}, facts, as_json=as_json)
 

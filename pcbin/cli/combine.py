@@ -36,7 +36,8 @@ def command(
     """Make one shape of A and B, or of A, B and C: names or numbers of records of ARCHIVE, or cloud files.
 
     --glue cuts the clouds in two (of records, their decodes), joins a half of each and encodes the whole,
-    so that one coherent shape comes of it. --arithmetic carries what distinguishes A from B over to C.
+    so that one coherent shape comes of it. --arithmetic carries what distinguishes A from B over to C. The picture
+    shows what was given (glued, with --glue) before what comes of it.
     """
     from pcbin import latent
     from pcbin.cloud import normalise
@@ -51,11 +52,15 @@ def command(
         code_a, cloud_a, frame = collection.look_up(a, seed)
         code_b, cloud_b, _ = collection.look_up(b, seed)
         facts: dict[str, Any] = {}
+        given = [cloud_a, cloud_b]
         if glue is not None:
             glued, _ = normalise(latent.glue(cloud_a, cloud_b, "xyz".index(glue), at), codec.points, seed=seed)
             code = codec.encode(glued[None])
+            given.append(glued)
             facts = {"CD from the glued points": unit_chamfer(glued, codec.decode(code)[0])}
         else:
-            code_c, _, frame = collection.look_up(c or "", seed)
+            code_c, cloud_c, frame = collection.look_up(c or "", seed)
+            given.append(cloud_c)
             code = latent.arithmetic(code_a, code_b, code_c)[None]
-    Output(**output).give(Shapes(code, ["combined"], None if frame is None else [frame]), codec, {}, facts)
+    shapes = Shapes(code, ["combined"], None if frame is None else [frame])
+    Output(**output).give(shapes, codec, {}, facts, given=given)

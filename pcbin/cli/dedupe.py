@@ -19,8 +19,10 @@ from pcbin.cli.making import archive_argument, force_option, json_option
 def command(archive: Path, within: int, out: Path | None, force: bool, as_json: bool) -> None:
     """Find the groups of records of ARCHIVE whose codes are equal, or differ in a few bits from one to the
     next."""
+    import numpy as np
+
+    from pcbin.archive import extract
     from pcbin.archive import open as open_archive
-    from pcbin.collection import rewrite
     from pcbin.search import groups
 
     with open_archive(archive) as source:
@@ -28,7 +30,8 @@ def command(archive: Path, within: int, out: Path | None, force: bool, as_json: 
         names = [[source.name(int(i)) or f"{i:06d}" for i in group] for group in found]
         surplus = sum(len(group) - 1 for group in found)
         if out is not None:
-            rewrite(source, out, leave_out={int(i) for group in found for i in group[1:]}, overwrite=force)
+            kept = np.setdiff1d(np.arange(len(source)), [i for group in found for i in group[1:]])
+            extract(archive, out, kept, overwrite=force)
     if as_json:
         click.echo(json.dumps({"groups": names, "surplus": surplus}, indent=2))
         return

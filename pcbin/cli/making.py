@@ -67,23 +67,27 @@ class Output:
     picture: Path | None = None
 
     def give(
-        self, shapes: Shapes, codec: Codec, columns: dict[str, Sequence[Any]], facts: dict[str, Any] | None = None
+        self,
+        shapes: Shapes,
+        codec: Codec,
+        columns: dict[str, Sequence[Any]],
+        facts: dict[str, Any] | None = None,
+        *,
+        given: Sequence[NDArray[np.floating]] = (),
     ) -> None:
-        """Write the shapes, picture them, and print the facts and a line per shape with its columns."""
+        """Write the shapes, picture them after the clouds they were made from, and print the facts and a line per
+        shape with its columns."""
         if self.out is not None:
             save(self.out, shapes, codec, format=self.format, overwrite=self.force)
         if self.picture is not None:
-            draw(self.picture, codec.decode(shapes.codes), force=self.force)
+            clouds = [*given, *codec.decode(shapes.codes)]
+            rows = [clouds[i : i + PER_ROW] for i in range(0, len(clouds), PER_ROW)]
+            draw(self.picture, rows, force=self.force)
         hexadecimal = [code.tobytes().hex() for code in shapes.codes]
         tell({"name": shapes.names, **columns, "code": hexadecimal}, facts or {}, as_json=self.as_json)
 
 
-def draw(path: Path, clouds: Sequence[NDArray[np.floating]] | NDArray[np.floating], *, force: bool) -> None:
-    """The clouds of the unit frame, eight in a row, as a PNG."""
-    draw_rows(path, [list(clouds[i : i + PER_ROW]) for i in range(0, len(clouds), PER_ROW)], force=force)
-
-
-def draw_rows(path: Path, rows: Sequence[Sequence[NDArray[np.floating]]], *, force: bool) -> None:
+def draw(path: Path, rows: Sequence[Sequence[NDArray[np.floating]]], *, force: bool) -> None:
     """Rows of clouds of the unit frame as a PNG."""
     from pcbin.view import sheet
 

@@ -48,4 +48,5 @@ def command(archive: Path, query: str, k: int, rerank: bool, model: str | None, 
         columns: dict[str, Any] = {"record": hits.indices[:k].tolist(), "bits": hits.bits[:k].tolist()}
         if hits.chamfer is not None:
             columns["CD"] = hits.chamfer[:k].tolist()
-        Output(**output).give(collection.named(hits.indices[:k].tolist()), collection.codec, columns)
+        found = collection.named(hits.indices[:k].tolist())
+        Output(**output).give(found, collection.codec, columns, given=[cloud])

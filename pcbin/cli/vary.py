@@ -45,7 +45,7 @@ def command(
 
     with open_collection(archive, model) as collection:
         codec = collection.codec
-        code, _, frame = collection.look_up(name, seed)
+        code, cloud, frame = collection.look_up(name, seed)
         if posterior is None:
             odds = 1 / np.maximum(sensitivity(code, codec.decode), 1e-9)
         else:
@@ -59,4 +59,4 @@ def command(
         "CD": [unit_chamfer(shape, other) for other in shapes],
     }
     made = Shapes(codes, [f"{stem}-{i:02}" for i in range(count)], None if frame is None else [frame] * count)
-    Output(**output).give(made, codec, columns)
+    Output(**output).give(made, codec, columns, given=[cloud])

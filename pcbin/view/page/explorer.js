@@ -70,7 +70,7 @@ function drawBits() {
 function trace(flat, scene) {
   const axis = (k) => Array.from({ length: flat.length / 3 }, (_, i) => flat[3 * i + k]);
   const height = axis(2);
-  const marker = { size: 2.2, color: height, colorscale: [[0, "#14324f"], [1, "#6fa8d0"]] };
+  const marker = { size: 1.7, color: height, colorscale: [[0, "#14324f"], [1, "#6fa8d0"]] };
   return { type: "scatter3d", mode: "markers", x: axis(0), y: axis(1), z: height, marker, scene, hoverinfo: "skip" };
 }
 
@@ -80,7 +80,7 @@ function drawShape(decoded) {
   const scene = { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "cube", camera };
   const both = state.original !== null;
   const layout = {
-    margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
+    autosize: true, margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false,
     scene: { ...scene, domain: { x: both ? [0, 0.5] : [0, 1] } },
     scene2: { ...scene, domain: { x: [0.5, 1] } },
   };
@@ -117,7 +117,7 @@ const choose = guard(async (record) => {
   state.stored = facts.code;
   state.original = original.length ? original : null;
   el("name").textContent = facts.name;
-  const { code, name, ...rest } = facts;
+  const { record: number, code, name, ...rest } = facts;
   el("facts").textContent = Object.entries(rest).map(([key, value]) => `${key} ${value}`).join(" · ");
   drawGrid();
   await show(facts.code);
@@ -125,7 +125,7 @@ const choose = guard(async (record) => {
 
 // ---- records, as thumbnails
 
-function cell(record, caption) {
+function cell(record, name, caption = name.split("/").pop()) {
   const button = document.createElement("button");
   button.className = "record" + (record === state.record ? " chosen" : "");
   button.dataset.record = record;
@@ -133,7 +133,8 @@ function cell(record, caption) {
   image.src = `thumbnail?record=${record}`;
   image.alt = "";
   const label = document.createElement("span");
-  label.textContent = button.title = caption;
+  label.textContent = caption;
+  button.title = name;
   button.append(image, label);
   button.onclick = () => choose(record);
   return button;
@@ -141,7 +142,7 @@ function cell(record, caption) {
 
 async function drawNear(near) {
   const names = await json("names", { records: near.map((hit) => hit.record).join() });
-  el("near").replaceChildren(...near.map((hit, i) => cell(hit.record, `${hit.bits} bits: ${names[i]}`)));
+  el("near").replaceChildren(...near.map((hit, i) => cell(hit.record, names[i], `${hit.bits} bits`)));
 }
 
 let rolled = 0;
@@ -185,7 +186,7 @@ const cluster = guard(async () => {
     };
     return made;
   };
-  const buttons = found.map((one, i) => button(`${i + 1} (${one.size})`, one.records));
+  const buttons = found.map((one, i) => button(`${i} (${one.size})`, one.records));
   el("clusters").replaceChildren(...(k ? [button("all", null), ...buttons] : []));
   if (!k) await filter(null);
 });
