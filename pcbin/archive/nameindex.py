@@ -3,6 +3,7 @@ first and last name of each; others get a table of hashes. Also keeps a writer f
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -195,7 +196,7 @@ class UniqueNames:
 
     def __init__(self, existing: Iterable[list[bytes]] = ()) -> None:
         self._last: bytes | None = b""  # None once names do not ascend
-        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the writer
+        self._spool: IO[bytes] | None = None
         self._full: list[NDArray[np.int64]] = []
         self._run = np.zeros(0, np.int64)  # the last run, unsorted while names ascend
         for names in existing:
@@ -242,12 +243,12 @@ class UniqueNames:
         self._run.sort(kind="stable")
 
     def _put_aside(self) -> None:
-        start = self._spool.tell()
+        self._spool = self._spool or tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
+        start = self._spool.seek(0, os.SEEK_END)
         self._run.sort(kind="stable")
         self._spool.write(self._run.tobytes())
         self._spool.flush()
         self._full.append(np.memmap(self._spool, np.int64, "r", start, (len(self._run),)))
-        self._spool.seek(0, 2)
         self._run = self._run[:0]
 
 
