@@ -90,7 +90,8 @@ def complain(skipped: Sequence[Skipped], done: str) -> None:
     if skipped:
         first, rest = skipped[0], len(skipped) - 1
         more = f", and {rest:,} more" if rest else ""
-        raise PartialError(f"{done}, but {len(skipped):,} inputs were skipped ({first.path}: {first.cause}{more})")
+        what = "1 input was" if not rest else f"{len(skipped):,} inputs were"
+        raise PartialError(f"{done}, but {what} skipped ({first.path}: {first.cause}{more})")
 
 
 def _distortion(found: Distortion) -> Iterator[str]:

@@ -3,6 +3,7 @@ and bytes to `files` and the archive."""
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import time
@@ -27,6 +28,8 @@ from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Restored
 
 PER_ITEM = 4096  # records that go to a process together, at most
+
+CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)  # what only one name is to blame for
 
 PathLike = str | os.PathLike[str]
 
@@ -140,14 +143,14 @@ def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
             clouds = codec.decode(np.stack([record.code for record in records]))
             skipped = []
             for record, cloud in zip(records, clouds, strict=True):
+                name = record.name or _number(record.index)
+                points, exact = _placed(record, cloud, plan.frame), record.stored is not None
                 try:
-                    target = _target(plan, record.name or _number(record.index))
+                    files.write(_target(plan, name), points, plan.format, overwrite=plan.force, exact=exact)
                 except OutputError as error:
-                    skipped.append(Skipped(record.name or _number(record.index), error.cause))
-                    continue
-                points = _placed(record, cloud, plan.frame)
-                exact = record.stored is not None
-                files.write(target, points, plan.format, overwrite=plan.force, exact=exact)
+                    if isinstance(error.__cause__, OSError) and error.__cause__.errno not in CLASHES:
+                        raise
+                    skipped.append(Skipped(name, error.cause))
             yield Written(len(records) - len(skipped), skipped)
 
 

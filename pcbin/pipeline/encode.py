@@ -20,6 +20,8 @@ from pcbin.errors import CloudError
 from pcbin.metrics import noise_floor
 from pcbin.model import load
 
+HELD = 1 << 22  # points that a batch may hold on to until it is known which clouds are stored
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -61,13 +63,16 @@ class Encoded:
 
 @dataclass(frozen=True)
 class _Cloud:
-    """A cloud on its way: as read (finite points only), and as the model takes it."""
+    """A cloud on its way, as the model takes it. Of its own points there are `count`; they are kept only if they may
+    have to be stored, and `sample` of them, twice the model's number, where there are so many."""
 
     name: str
-    points: NDArray[Any]
     unit: NDArray[np.float32]
     frame: Frame
+    count: int
     dropped: int
+    points: NDArray[np.float64] | None
+    sample: NDArray[np.float32] | None
 
 
 def encode_files(plan: Plan, sources: Iterable[files.Source]) -> Iterator[Encoded]:
@@ -76,16 +81,16 @@ def encode_files(plan: Plan, sources: Iterable[files.Source]) -> Iterator[Encode
     batch: list[_Cloud] = []
     skipped: list[Skipped] = []
     for source in sources:
-        for cloud in _clouds(source, codec.points, plan.seed, skipped):
+        for cloud in _clouds(source, codec.points, plan, skipped):
             batch.append(cloud)
-            if len(batch) == BATCH:
+            if len(batch) == BATCH or sum(cloud.count for cloud in batch if cloud.points is not None) > HELD:
                 yield _encode(codec, plan, batch, skipped)
                 batch, skipped = [], []
     if batch or skipped:
         yield _encode(codec, plan, batch, skipped)
 
 
-def _clouds(source: files.Source, size: int, seed: int, skipped: list[Skipped]) -> Iterator[_Cloud]:
+def _clouds(source: files.Source, size: int, plan: Plan, skipped: list[Skipped]) -> Iterator[_Cloud]:
     """The clouds of one file; where it holds several, their numbers become part of their names."""
     try:
         arrays = files.read(source.path)
@@ -95,13 +100,26 @@ def _clouds(source: files.Source, size: int, seed: int, skipped: list[Skipped]) 
             name = f"{source.name}/{number:06d}" if several else source.name
             try:
                 points, dropped = clean(array)
-                unit, frame = normalise(points, size, seed=seed)
             except CloudError as error:
                 skipped.append(Skipped(f"{source.path}[{number}]" if several else str(source.path), str(error)))
-                continue
-            yield _Cloud(name, points, unit, frame, dropped)
+            else:
+                yield _prepared(name, points, dropped, size, plan)
     except CloudError as error:
         skipped.append(Skipped(str(source.path), str(error).removeprefix(f"{source.path}: ")))
+
+
+def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, plan: Plan) -> _Cloud:
+    unit, frame = normalise(points, size, seed=plan.seed)
+    enough = plan.distortion and len(points) >= 2 * size and frame.radius > 0
+    return _Cloud(
+        name,
+        unit,
+        frame,
+        len(points),
+        dropped,
+        points=None if plan.store_above is None else points,
+        sample=frame.to_unit(resample(points, 2 * size)) if enough else None,
+    )
 
 
 def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped]) -> Encoded:
@@ -116,26 +134,19 @@ def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped
         names=[cloud.name for cloud in batch],
         codes=codes,
         frames=[cloud.frame for cloud in batch],
-        points=[len(cloud.points) for cloud in batch],
+        points=[cloud.count for cloud in batch],
         dropped=sum(cloud.dropped for cloud in batch),
         distortion=distortion,
         stored=stored,
-        floor=_floor(batch, codec.points) if plan.distortion else None,
+        floor=next((noise_floor(cloud.sample, codec.points) for cloud in batch if cloud.sample is not None), None),
         skipped=skipped,
     )
 
 
-def _exact(points: NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
+def _exact(points: NDArray[np.float64] | None) -> NDArray[np.float32] | NDArray[np.float64] | None:
     """The same numbers in the smaller type that holds them."""
+    if points is None:
+        return None
     with np.errstate(over="ignore"):
         narrow = points.astype(np.float32)
     return narrow if np.array_equal(narrow, points) else points
-
-
-def _floor(batch: list[_Cloud], size: int) -> float | None:
-    """The noise floor of the batch's first cloud that has the points for it, in its unit sphere."""
-    for cloud in batch:
-        if len(cloud.points) >= 2 * size and cloud.frame.radius > 0:
-            sample = resample(cloud.points, 2 * size)
-            return noise_floor(cloud.frame.to_unit(sample), size)
-    return None

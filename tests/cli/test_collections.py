@@ -30,7 +30,7 @@ def test_compress_tells(pcbin, clouds, tmp_path, tiny_model) -> None:
     )
     assert any(line.startswith("noise floor") and "sampled" in line for line in lines)
     assert any("in/empty.ply: is empty" in line for line in lines)
-    assert result.stderr.startswith("pcbin: out.pcb is complete, but 1 inputs were skipped (in/empty.ply: is empty")
+    assert result.stderr.startswith("pcbin: out.pcb is complete, but 1 input was skipped (in/empty.ply: is empty")
     again = pcbin("compress", "in", "out.pcb", "--model", tiny_model, "--force", "--json")
     summary = json.loads(again.stdout)
     with open(tmp_path / "out.pcb") as archive:

@@ -1,5 +1,6 @@
 """An archive becomes files again: each under its name, at its place, and none anywhere else."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +136,24 @@ def test_names_cannot_lead_out(tmp_path: Path, tiny_model: Path) -> None:
     assert [item.path for item in result.skipped] == names[:-1]
     assert not list(elsewhere.iterdir())
     assert _tree(tmp_path) == ["deep/out/good.ply", "evil.pcb"]
+
+
+def test_names_that_get_into_each_others_way(tmp_path: Path, tiny_model: Path) -> None:
+    _hostile(tmp_path / "odd.pcb", tiny_model, ["a", "a.ply/b", "c"])
+    result = decompress(tmp_path / "odd.pcb", tmp_path / "out", model=tiny_model)
+    assert result.clouds == 2
+    assert [item.path for item in result.skipped] == ["a.ply/b"]
+    assert _tree(tmp_path / "out") == ["a.ply", "c.ply"]
+
+
+def test_a_full_disk_ends_it(packed: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pcbin.files.npy.write", full)
+    with pytest.raises(OutputError, match="no space left"):
+        decompress(packed, tmp_path / "out", model=tiny_model, format="npy")
+    assert not _tree(tmp_path / "out")
 
 
 def test_stored_records_come_back_exactly(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
