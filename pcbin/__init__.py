@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pcbin.codec import Code, Codec, decode, encode
     from pcbin.model import Model
     from pcbin.model import load as load_model
-    from pcbin.pipeline import append, compress, decompress
+    from pcbin.pipeline.compress import append, compress
+    from pcbin.pipeline.decompress import decompress
 
 __version__ = "0.1.0"
 

@@ -28,6 +28,6 @@ def clouds(tmp_path: Path) -> Path:
     directory = tmp_path / "in"
     directory.mkdir()
     for number in range(5):
-        points = np.random.default_rng(number).random((5000 if number else 100, 3)) + [number, 0, 0]
+        points = np.random.default_rng(number).random((5000 if number else 100, 3)) + number
         np.save(directory / f"box{number}.npy", points)
     return directory
