@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pcbin.cli.making import archive_argument, force_option, model_option, seed_option
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pcbin.model import Model
 
 out_argument = click.argument("out", type=click.Path(path_type=Path))
 latents_option = click.option(
@@ -112,7 +118,16 @@ def histogram(paths: tuple[Path, ...], out: Path, model: str, count: int, seed: 
 
     loaded = load(model)
     clouds = read_some(paths, count, loaded.config.points, seed)
-    pictures.histogram(out, loaded.latents(clouds), loaded.config.latent.kind, overwrite=force)
+    pictures.histogram(out, _latents(loaded, clouds), loaded.config.latent.kind, overwrite=force)
+
+
+def _latents(model: Model, clouds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The latents (n, size) of clouds (n, points, 3), a batch at a time."""
+    import numpy as np
+
+    from pcbin.codec import BATCH
+
+    return np.concatenate([model.latents(clouds[i : i + BATCH]) for i in range(0, len(clouds), BATCH)])
 
 
 @command.command("map")
@@ -153,7 +168,7 @@ def draw_map(
         codes = collection.codes[chosen]
         known = collection.labels(read_meta(labels)[1] if labels else None) if k is None else None
         if latents is not None:
-            vectors: Any = load(latents).latents(collection.codec.decode(codes))
+            vectors: Any = _latents(load(latents), collection.codec.decode(codes))
         else:
             vectors = bits.unpack(codes)
     if k is not None:
