@@ -62,12 +62,16 @@ class DataConfig:
     """keep only clouds of these labels; all when empty"""
     balance: float = 0.5
     """a source of n clouds is drawn from in proportion to n ** balance: 1 treats clouds alike, 0 sources"""
-    mirror: bool = True
-    """reflect x, and y, with probability 1/2 each"""
+    mirror: float = 0.0
+    """probability of a reflection of x, and of y"""
     scale: float = 0.1
     """scale each axis by a factor drawn from 1 - scale .. 1 + scale"""
     yaw: float = 0.0
     """probability of a turn about the vertical by any angle"""
+    settle_from: float = 1.0
+    """from this fraction of the steps on, reflections and turns become rarer"""
+    settle: float = 0.1
+    """... by this factor"""
     procedural: float = 0.1
     """share of the batch that the procedural source fills, where it is named beside others"""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -169,8 +170,12 @@ def halves(points: Clouds, seed: int = 0) -> tuple[Clouds, Clouds]:
 class Batches:
     """Augmented training batches (batch, n, 3), endless; the k-th batch depends on the seed and k alone."""
 
-    def __init__(self, sources: list[Source], config: DataConfig, *, points: int, batch: int, seed: int) -> None:
+    def __init__(
+        self, sources: list[Source], config: DataConfig, *, points: int, batch: int, seed: int, count: int = 0
+    ) -> None:
+        """`count` is how many batches the whole training will draw; 0 never settles."""
         self.config, self.points, self.batch, self.seed = config, points, batch, seed
+        self.settled_at = config.settle_from * count if count else math.inf
         self.clouds = np.concatenate([source.points for source in sources]) if sources else None
         self.lengths = np.array([len(source) for source in sources])
         weights = self.lengths.astype(float) ** config.balance
@@ -197,16 +202,16 @@ class Batches:
             parts.append(self.stream[step])
         held = parts[0] if len(parts) == 1 else np.concatenate(parts)
         out = np.empty((self.batch, self.points, 3), np.float32)
-        _draw(held, _transforms(rng, self.config, self.batch), rng.integers(1, 2**63, self.batch), out)
+        rarer = self.config.settle if step >= self.settled_at else 1.0
+        _draw(held, _transforms(rng, self.config, rarer, self.batch), rng.integers(1, 2**63, self.batch), out)
         return out
 
 
-def _transforms(rng: np.random.Generator, config: DataConfig, count: int) -> NDArray[np.float32]:
-    """A linear map (count, 3, 3) for each cloud: axes scaled and mirrored, some turned about the vertical."""
+def _transforms(rng: np.random.Generator, config: DataConfig, rarer: float, count: int) -> NDArray[np.float32]:
+    """A linear map (count, 3, 3) for each cloud: axes scaled, some reflected, some turned about the vertical."""
     factors = rng.uniform(1 - config.scale, 1 + config.scale, (count, 3))
-    if config.mirror:
-        factors[:, :2] *= rng.choice([-1.0, 1.0], (count, 2))
-    angle = rng.uniform(0, 2 * np.pi, count) * (rng.random(count) < config.yaw)
+    factors[:, :2] *= np.where(rng.random((count, 2)) < config.mirror * rarer, -1.0, 1.0)
+    angle = rng.uniform(0, 2 * np.pi, count) * (rng.random(count) < config.yaw * rarer)
     cos, sin, zero, one = np.cos(angle), np.sin(angle), np.zeros(count), np.ones(count)
     turn = np.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).reshape(count, 3, 3)
     maps: NDArray[np.float32] = (factors[:, :, None] * turn).astype(np.float32)

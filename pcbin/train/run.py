@@ -56,7 +56,14 @@ def train(
             checkpoint.load(directory, config, state)
         elif (directory / checkpoint.NAME).exists():
             raise OutputError("holds a checkpoint already", path=directory, remedy="--resume it, or remove it")
-        batches = Batches(training, config.data, points=config.model.points, batch=config.optim.batch, seed=config.seed)
+        batches = Batches(
+            training,
+            config.data,
+            points=config.model.points,
+            batch=config.optim.batch,
+            seed=config.seed,
+            count=config.optim.steps * parallel.world(),
+        )
         validation = [source.part("validation") for source in sources]
         report = _silent if quiet or parallel.rank() else _report
         loop.train(config, state, batches, validation, directory, report, stopped)

@@ -95,7 +95,7 @@ def pool(count: int, seed: int = 0, name: str = "pool") -> data.Source:
 
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
-    make = lambda: data.Batches([pool(5)], DataConfig(yaw=0.5), points=2048, batch=4, seed=7)  # noqa: E731
+    make = lambda: data.Batches([pool(5)], DataConfig(yaw=0.5, mirror=0.5), points=2048, batch=4, seed=7)  # noqa: E731
     first, again = make(), make()
     for step in (3, 0, 1):
         np.testing.assert_array_equal(first[step], again[step])
@@ -113,7 +113,7 @@ def test_batches_are_in_the_unit_sphere_and_centred() -> None:
 
 def test_batches_without_augmentation_are_points_of_the_clouds_each_once() -> None:
     source = pool(1)
-    config = DataConfig(mirror=False, scale=0.0)
+    config = DataConfig(scale=0.0)
     batch = data.Batches([source], config, points=2048, batch=2, seed=0)[0]
     middle = (source.points[0].max(0) + source.points[0].min(0)) / 2
     held = source.points[0] - middle
@@ -122,6 +122,16 @@ def test_batches_without_augmentation_are_points_of_the_clouds_each_once() -> No
     drawn = [tuple(np.round(p, 4)) for p in batch[0]]
     assert len(set(drawn)) >= 2047
     assert len(known.intersection(drawn)) / len(drawn) > 0.9  # the rest is rounding
+
+
+def test_reflections_and_turns_become_rarer() -> None:
+    config = DataConfig(mirror=1.0, scale=0.0, settle_from=0.5, settle=0.0)
+    batches = data.Batches([pool(1)], config, points=4096, batch=2, seed=0, count=10)
+    early, late = batches[4], batches[5]
+    np.testing.assert_allclose(np.sort(early[0, :, 2]), np.sort(late[0, :, 2]), atol=1e-6)
+    np.testing.assert_allclose(early * [-1, -1, 1], late, atol=1e-6)
+    never = data.Batches([pool(1)], config, points=4096, batch=2, seed=0)
+    np.testing.assert_allclose(never[5], early, atol=1e-6)
 
 
 def test_sources_are_balanced() -> None:
