@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from pcbin import bits
 from pcbin.cloud import Frame, clean, normalise
-from pcbin.errors import ModelError
+from pcbin.errors import CloudError, ModelError
 from pcbin.metrics import closest, unit_chamfer
 from pcbin.model import DEFAULT, Model, load
 
 BATCH = 64  # clouds that go through a network together
 TRIALS = 8  # flips that one round of `effort` measures exactly
+_BYTES = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def encode(
     Raises:
         CloudError: an array is no cloud, or holds no finite point.
         ModelError: the model cannot be loaded, or makes no codes.
+        UsageError: a negative seed.
     """
     codec = Codec(_loaded(model), effort)
     single, clouds = _clouds(cloud)
@@ -149,10 +151,10 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
         clouds far from the origin need.
 
     Raises:
-        ModelError: the model cannot be loaded, or the codes are not of its size.
+        ModelError: the model cannot be loaded, or these are no codes of it.
     """
     codec = Codec(_loaded(model))
-    single = isinstance(codes, bytes) or hasattr(codes, "frame") or getattr(codes, "ndim", 0) == 1
+    single = not isinstance(codes, Iterable) or isinstance(codes, _BYTES) or getattr(codes, "ndim", 0) == 1
     batch = [codes] if single else list(codes)
     packed = np.array([_packed(code, codec.bytes) for code in batch], np.uint8).reshape(-1, codec.bytes)
     clouds = codec.decode(packed)
@@ -168,15 +170,20 @@ def _loaded(model: Model | str | os.PathLike[str]) -> Model:
 
 def _clouds(cloud: ArrayLike | Sequence[ArrayLike]) -> tuple[bool, list[Any]]:
     """Whether this is a single cloud, and the clouds."""
-    if isinstance(cloud, list | tuple) and (not cloud or np.ndim(cloud[0]) == 2):
-        return False, list(cloud)
-    array = np.asarray(cloud)
+    try:
+        if isinstance(cloud, list | tuple) and (not cloud or np.ndim(cloud[0]) == 2):
+            return False, list(map(np.asarray, cloud))
+        array = np.asarray(cloud)
+    except ValueError as error:
+        raise CloudError("has rows of unequal length", remedy="a cloud is (N, 3)") from error
     return (False, list(array)) if array.ndim == 3 else (True, [array])
 
 
 def _packed(code: Any, size: int) -> NDArray[np.uint8]:
     """A code in any of its forms as (size,) uint8."""
     code = getattr(code, "code", code)  # an archive's record
+    if not isinstance(code, Code | np.ndarray | _BYTES):
+        raise ModelError(f"{type(code).__name__} is no code", remedy="give bytes, a Code or a record")
     packed = code if isinstance(code, np.ndarray) else np.frombuffer(bytes(code), np.uint8)
     if packed.shape != (size,) or packed.dtype != np.uint8:
         raise ModelError(f"a code of this model is {size} bytes, not {packed.shape} {packed.dtype}")

@@ -83,6 +83,17 @@ def test_forms_of_a_code(model: pcbin.Model) -> None:
     assert pcbin.decode(np.empty((0, 16), np.uint8), model=model).shape == (0, 2048, 3)
 
 
+@pytest.mark.parametrize("code", [None, 16, "0123456789abcdef", ["a"], [None], [16], 1.5])
+def test_no_codes(model: pcbin.Model, code: object) -> None:
+    with pytest.raises(pcbin.ModelError, match="is no code"):
+        pcbin.decode(code, model=model)
+
+
+def test_no_seed(model: pcbin.Model) -> None:
+    with pytest.raises(pcbin.UsageError, match="-1 is no seed"):
+        pcbin.encode(_box(10), model=model, seed=-1)
+
+
 @pytest.mark.parametrize("code", [b"", b"123", np.zeros(15, np.uint8), np.zeros(16), np.zeros((2, 17), np.uint8)])
 def test_codes_of_the_wrong_size(model: pcbin.Model, code: object) -> None:
     with pytest.raises(pcbin.ModelError, match="a code of this model is 16 bytes"):
@@ -90,7 +101,20 @@ def test_codes_of_the_wrong_size(model: pcbin.Model, code: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "cloud", [np.zeros((3, 100)), np.zeros((0, 3)), np.full((5, 3), np.nan), np.zeros(3), [["a", "b", "c"]]]
+    "cloud",
+    [
+        np.zeros((3, 100)),
+        np.zeros((0, 3)),
+        np.full((5, 3), np.nan),
+        np.zeros(3),
+        np.zeros((1, 2, 3, 4)),
+        [["a", "b", "c"]],
+        [[1, 2, 3], [4, 5]],
+        [[[1, 2, 3], [4, 5]]],
+        [np.zeros((4, 3)), [[1, 2], [3]]],
+        None,
+        "cloud",
+    ],
 )
 def test_no_cloud(model: pcbin.Model, cloud: object) -> None:
     with pytest.raises(pcbin.CloudError):

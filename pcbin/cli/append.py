@@ -22,7 +22,7 @@ from pcbin.errors import UsageError
 @click.option("--distortion/--no-distortion", default=True, help="Measure each cloud against its decode.")
 @click.option("--store-above", type=float, metavar="CD", help="Keep the points of clouds whose CD x 1e4 is above this.")
 @click.option("--meta", type=click.Path(path_type=Path), metavar="FILE", help="The clouds' metadata, JSON or CSV.")
-@click.option("--seed", default=0, show_default=True, help="Of the random choice of points.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random choice of points.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
 def command(

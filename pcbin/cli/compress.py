@@ -26,7 +26,7 @@ from pcbin.model import DEFAULT
 @click.option("--store-above", type=float, metavar="CD", help="Keep the points of clouds whose CD x 1e4 is above this.")
 @click.option("--embed-model", is_flag=True, help="Carry the decoder in the archive.")
 @click.option("--meta", type=click.Path(path_type=Path), metavar="FILE", help="Metadata, JSON or CSV: see docs/cli.md.")
-@click.option("--seed", default=0, show_default=True, help="Of the random choice of points.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random choice of points.")
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
