@@ -126,13 +126,16 @@ def _surface(path: Path) -> NDArray[np.float64]:
 
 
 def _archive(path: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """The decoded clouds of an archive: what a codec kept of a collection whose sources are gone."""
-    import pcbin
+    """The clouds of an archive, decoded by its own model: what a codec kept of a collection whose sources are gone."""
+    from pcbin import archive
+    from pcbin.model import load_for
 
-    with pcbin.open(path) as archive:
-        for record in archive:
+    with archive.open(path) as opened:
+        model = load_for(opened)
+        for record in opened:
             stored = record.stored
-            yield record.name or str(record.index), clean(pcbin.decode(record.code) if stored is None else stored)[0]
+            points = model.decode_codes(record.code[None])[0] if stored is None else stored
+            yield record.name or str(record.index), clean(points)[0]
 
 
 def _pool(name: str, arrays: np.lib.npyio.NpzFile) -> Source:

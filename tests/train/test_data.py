@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 import zstandard
 
+import pcbin
 from pcbin import files
+from pcbin.cloud import Frame
 from pcbin.errors import TrainingError
+from pcbin.model import load
 from pcbin.train import data
 from pcbin.train.config import DataConfig
 
@@ -69,6 +72,16 @@ def test_a_packed_pool(tmp_path: Path) -> None:
     (source,) = data.load([tmp_path / "pool.npz"])
     np.testing.assert_allclose(source.points, grid / 511.5 - 1, atol=1e-6)
     assert source.name == "pool"
+
+
+def test_an_archive_is_decoded_by_the_model_it_carries(tmp_path: Path, tiny_model: Path) -> None:
+    pcbin.compress(folder(tmp_path), tmp_path / "scans.pcb", model=tiny_model, embed_model=True)
+    (source,) = data.load([tmp_path / "scans.pcb"])
+    assert len(source) == 6
+    assert sorted(set(source.labels)) == ["chairs", "tables"]
+    with pcbin.open(tmp_path / "scans.pcb") as archive:
+        decoded = load(tiny_model).decode_codes(archive.codes)[0].astype(float)
+    np.testing.assert_allclose(Frame.of(decoded).to_unit(decoded), source.points[0, :2048], atol=1e-6)
 
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
