@@ -21,13 +21,11 @@ Cloud = NDArray[np.floating]
 Decode = Callable[[Codes], NDArray[np.float32]]  # codes (n, 16) to clouds (n, N, 3) in the unit frame
 
 
-def sensitivity(code: Codes, decode: Decode, which: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """How much the decoded shape changes, as Chamfer distance, when one bit of a code (16,) flips: (128,), or
-    (m,) for the bits listed in `which`."""
-    which = np.arange(8 * len(code)) if which is None else which
-    flips = np.eye(8 * len(code), dtype=bool)[which]
+def sensitivity(code: Codes, decode: Decode) -> NDArray[np.float64]:
+    """How much the decoded shape changes, as Chamfer distance, when one bit of a code (16,) flips: (128,)."""
     shape = decode(code[None])[0]
-    return np.array([unit_chamfer(shape, flipped) for flipped in decode(code ^ bits.pack(flips))])
+    flips = bits.pack(np.eye(8 * len(code), dtype=bool))
+    return np.array([unit_chamfer(shape, flipped) for flipped in decode(code ^ flips)])
 
 
 def vary(code: Codes, n: int, amount: float, odds: NDArray[np.floating], *, seed: int = 0) -> Codes:
@@ -116,10 +114,13 @@ def shuffled_path(a: Codes, b: Codes, steps: int, *, seed: int = 0) -> Codes:
     """The path of the reference work, to compare `interpolate` with: the differing bits in random order,
     equally many per step."""
     _check_steps(steps)
-    flips = np.eye(8 * len(a), dtype=bool)[np.random.default_rng(seed).permutation(np.flatnonzero(bits.unpack(a ^ b)))]
-    stops = np.arange(1, steps + 1) * len(flips) // steps if len(flips) >= steps else np.arange(1, len(flips) + 1)
-    turned = np.logical_xor.accumulate(flips, axis=0)
-    return np.concatenate([a[None], a ^ bits.pack(turned[stops - 1])]) if len(flips) else np.stack([a, b])
+    differing = np.random.default_rng(seed).permutation(np.flatnonzero(bits.unpack(a ^ b)))
+    if not len(differing):
+        return np.stack([a, b])
+    steps = min(steps, len(differing))
+    flipped = np.logical_xor.accumulate(np.eye(8 * len(a), dtype=bool)[differing], axis=0)
+    stops = np.arange(1, steps + 1) * len(differing) // steps
+    return np.concatenate([a[None], a ^ bits.pack(flipped[stops - 1])])
 
 
 def step_sizes(path: Codes, decode: Decode) -> NDArray[np.float64]:

@@ -7,16 +7,16 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import pcbin
 from pcbin import archive, files
-from pcbin.archive import Batch, Header, Writer
+from pcbin.archive import Batch, Writer
+from pcbin.collection import header_of
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import Source
 from pcbin.model import DEFAULT, Model, cut_decoder, load, load_for, locate
@@ -76,7 +76,7 @@ def compress(
     sources = _checked(paths, out, jobs, distortion, store_above)
     codec_model = load(model, device=device)
     plan = Plan(locate(model).resolve(), device, effort, distortion, store_above, seed)
-    header = _header(codec_model, dict(meta or {}))
+    header = replace(header_of(codec_model), meta=dict(meta or {}))
     decoder = cut_decoder(codec_model.weights) if embed_model else None
     with archive.create(out, header, drop=tuple(drop), overwrite=force, model_bytes=decoder) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
@@ -185,17 +185,6 @@ def _checked(
     if Path(out).suffix[1:].lower() in files.READERS:
         raise UsageError("an archive does not end like a cloud", path=out, remedy="name OUT.pcb as the last path")
     return sources
-
-
-def _header(model: Model, meta: dict[str, Any]) -> Header:
-    return Header(
-        model=model.name,
-        model_sha256=model.sha256,
-        bits=model.bits,
-        points=model.config.points,
-        creator=f"pcbin {pcbin.__version__}",
-        meta=meta,
-    )
 
 
 def _items(sources: Iterator[Source]) -> Iterator[list[Source]]:
