@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pcbin.archive import columns as c
 from pcbin.archive import layout
 from pcbin.archive.chunk import Chunk
-from pcbin.archive.nameindex import UniqueNames, matches
+from pcbin.archive.nameindex import Summary, UniqueNames, matches, summary
 from pcbin.archive.record import Damage
 from pcbin.errors import FormatError
 
@@ -22,13 +22,13 @@ def verify(archive: Archive) -> list[Damage]:
     """Everything that is damaged, in the structure first, then by record."""
     found = list(_structure(archive))
     unique = UniqueNames()
-    names: list[list[bytes] | None] = []
+    names: list[Summary | None] = []
     for k in range(len(archive.footer.chunks)):
         chunk, damages = inspect(archive, k)
         found += damages
         whole = chunk is not None and all(damage.what != "names" for damage in damages)
         raw = chunk.names.all_raw() if whole and chunk is not None and chunk.names is not None else None
-        names.append(raw)
+        names.append(None if raw is None else summary(raw))
         if chunk is not None and raw is not None:
             found += _twice(unique, raw, chunk.first)
     return found + list(_indexes(archive, names))
@@ -75,7 +75,7 @@ def _twice(unique: UniqueNames, names: list[bytes], first: int) -> Iterator[Dama
         unique.add(fresh)
 
 
-def _indexes(archive: Archive, names: list[list[bytes] | None]) -> Iterator[Damage]:
+def _indexes(archive: Archive, names: list[Summary | None]) -> Iterator[Damage]:
     """Name indexes that do not lead to the names that are there."""
     for row, part in enumerate(archive.footer.names):
         start, count = int(part["chunk"]), int(part["chunks"])
@@ -89,7 +89,7 @@ def _indexes(archive: Archive, names: list[list[bytes] | None]) -> Iterator[Dama
             cause = "it does not lead to the names that are there"
         except FormatError as error:
             cause = error.cause
-        yield Damage("name index", cause, archive.place(start)[0], sum(map(len, covered)))
+        yield Damage("name index", cause, archive.place(start)[0], sum(len(chunk.hashes) for chunk in covered))
 
 
 def _structure(archive: Archive) -> Iterator[Damage]:

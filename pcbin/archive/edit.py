@@ -61,7 +61,11 @@ def extract(path: Place, out: Place, numbers: Iterable[int], *, overwrite: bool 
     Raises RecordError for a number that the archive does not have.
     """
     with Archive(path) as archive:
-        return _copy(archive, out, _checked(archive, numbers), overwrite)
+        keep = _checked(archive, numbers)
+        with create(out, archive.header, overwrite=overwrite, model_bytes=archive.model_bytes) as writer:
+            for rows in _picked(archive, keep):
+                writer.write_rows(rows)
+    return len(keep)
 
 
 def remove(path: Place, numbers: Iterable[int]) -> int:
@@ -70,8 +74,15 @@ def remove(path: Place, numbers: Iterable[int]) -> int:
     Raises RecordError for a number that the archive does not have.
     """
     with Archive(path) as archive:
-        keep = np.setdiff1d(np.arange(len(archive)), _checked(archive, numbers), assume_unique=True)
-        return _copy(archive, path, keep, overwrite=True)
+        gone = _checked(archive, numbers)
+        header, model = archive.header, archive.model_bytes
+    with create(path, header, overwrite=True, model_bytes=model) as writer, Archive(path) as locked:
+        if len(locked) != len(archive):
+            raise OutputError("another process has changed it meanwhile", path=archive.path, remedy="try again")
+        keep = np.setdiff1d(np.arange(len(locked)), gone, assume_unique=True)
+        for rows in _picked(locked, keep):
+            writer.write_rows(rows)
+    return len(keep)
 
 
 def _checked(archive: Archive, numbers: Iterable[int]) -> Numbers:
@@ -81,15 +92,6 @@ def _checked(archive: Archive, numbers: Iterable[int]) -> Numbers:
     if len(outside):
         raise RecordError(f"no record {outside[0]} among {len(archive)}", path=archive.path)
     return ordered
-
-
-def _copy(archive: Archive, out: Place, keep: Numbers, overwrite: bool) -> int:
-    with create(out, archive.header, overwrite=overwrite, model_bytes=archive.model_bytes) as writer:
-        if not archive.current():
-            raise OutputError("another process has changed it meanwhile", path=archive.path, remedy="try again")
-        for rows in _picked(archive, keep):
-            writer.write_rows(rows)
-    return len(keep)
 
 
 def _picked(archive: Archive, keep: Numbers) -> Iterator[Rows]:

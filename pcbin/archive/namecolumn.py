@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive.layout import bad
-from pcbin.archive.packing import MAX_COLUMN, Cursor, blob, planes
+from pcbin.archive.packing import Cursor, blob, planes
 
 MAX_NAME = 4096  # bytes of UTF-8
+MAX_NAMES = 1 << 20  # bytes of all names of a column
 HEAD_EVERY = 64  # every name with a number divisible by this is a head, the others share its beginning
 
 
@@ -50,7 +51,7 @@ class NameColumn:
         """Raises FormatError unless `data` is the names of n records."""
         cursor = Cursor(data)
         shared, own = cursor.planes(n), cursor.planes(n)
-        if max(shared.max(), own.max()) > MAX_NAME or int((shared + own).sum()) > MAX_COLUMN:
+        if max(shared.max(), own.max()) > MAX_NAME or int((shared + own).sum()) > MAX_NAMES:
             bad("names longer than the limits allow")
         order = cursor.number(1)
         self.text = cursor.blob()

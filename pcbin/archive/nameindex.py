@@ -22,11 +22,12 @@ from pcbin.errors import UsageError
 FENCES, HASHES = 1, 2
 MOST_OVERLAP = 4  # with fences alone, a name may lie between those of this many chunks
 GROUP = 256  # chunks in one part of the index
-GROUP_TEXT = 1 << 20  # bytes of fences in one part
+GROUP_TEXT = 1 << 19  # bytes of fences in one part
 PAGE = 4096  # hashes in one page, about
 READ_AHEAD = 1 << 16
+RECENT = 1 << 13  # hashes of names not yet sorted
 RUN = 1 << 18  # hashes of names in one sorted run
-MOST_IN_PAGE = 1 << 21  # over what GROUP chunks can hold with one hash
+MOST_IN_PAGE = 1 << 16
 PAGE_ENTRY = np.dtype([("length", "<u4"), ("records", "<u4"), ("crc", "<u4")])
 
 
@@ -61,7 +62,7 @@ class NameIndex:
         self.spool.seek(0)
         for start, end in self._groups():
             if hashed:
-                yield self._hashes(start, end)
+                yield from self._hashes(start, end)
             else:
                 payload = pack_names([name for fence in self._fences[start:end] if fence for name in fence])
                 yield Part(FENCES, start, end - start, payload, len(payload))
@@ -77,11 +78,12 @@ class NameIndex:
             if fence is None:
                 start = i + 1
 
-    def _hashes(self, start: int, end: int) -> Part:
+    def _hashes(self, start: int, end: int) -> Iterator[Part]:
+        """One part, or none if too many names share the beginning of their hash: then readers search."""
         counts = self._counts[start:end]
         hashes = np.frombuffer(self.spool.read(4 * sum(counts)), np.uint32)
-        payload, checked = pack_hashes(hashes, np.repeat(np.arange(end - start, dtype=np.uint16), counts))
-        return Part(HASHES, start, end - start, payload, checked)
+        if packed := pack_hashes(hashes, np.repeat(np.arange(end - start, dtype=np.uint16), counts)):
+            yield Part(HASHES, start, end - start, *packed)
 
 
 def _overlap(fences: list[tuple[bytes, bytes]]) -> int:
@@ -97,8 +99,8 @@ def _overlap(fences: list[tuple[bytes, bytes]]) -> int:
 # --- hashes ----------------------------------------------------------------------------------------------------
 
 
-def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.uint16]) -> tuple[bytes, int]:
-    """The payload of a NAME block of kind HASHES, and the length of its page table.
+def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.uint16]) -> tuple[bytes, int] | None:
+    """The payload of a NAME block of kind HASHES, and the length of its page table; None if a page is too full.
 
     Page p of 2**k holds the hashes whose upper k bits are p, ascending, as differences, and the chunk of each.
     """
@@ -107,6 +109,8 @@ def pack_hashes(hashes: NDArray[np.uint32], chunks: NDArray[np.uint16]) -> tuple
     hashes, chunks = hashes[order], chunks[order]
     lowest = (np.arange(1 << bits, dtype=np.uint64) << np.uint64(32 - bits)).astype(np.uint32)
     bounds = [*np.searchsorted(hashes, lowest).tolist(), len(hashes)]
+    if max(np.diff(bounds)) > MOST_IN_PAGE:
+        return None
     table, pages = np.zeros(1 << bits, PAGE_ENTRY), []
     for page, (start, end) in enumerate(pairwise(bounds)):
         first = page << (32 - bits)
@@ -168,37 +172,51 @@ def unpack_page(page: Page, data: bytes) -> tuple[NDArray[np.uint64], NDArray[np
     return np.cumsum(differences) + np.uint64(page.base), chunks
 
 
-def matches(payload: bytes, checksum: int, kind: int, names: list[list[bytes]]) -> bool:
-    """Whether a whole payload is the index of these names, given chunk by chunk."""
+@dataclass(frozen=True)
+class Summary:
+    """What an index must know of a chunk's names."""
+
+    low: bytes
+    high: bytes
+    hashes: NDArray[np.uint64]
+
+
+def summary(names: list[bytes]) -> Summary:
+    return Summary(min(names), max(names), np.fromiter(map(zlib.crc32, names), np.uint64, len(names)))
+
+
+def matches(payload: bytes, checksum: int, kind: int, chunks: list[Summary]) -> bool:
+    """Whether a whole payload is the index of these chunks."""
     checked = table_size(page_bits(payload)) if kind == HASHES else len(payload)
     if crc(payload[:checked]) != checksum:
         return False
     if kind == FENCES:
-        fences = NameColumn(payload, 2 * len(names)).all_raw()
-        pairs = zip(fences[::2], fences[1::2], names, strict=True)
-        return all(low <= min(chunk) and max(chunk) <= high for low, high, chunk in pairs)
+        fences = NameColumn(payload, 2 * len(chunks)).all_raw()
+        pairs = zip(fences[::2], fences[1::2], chunks, strict=True)
+        return all(low <= chunk.low and chunk.high <= high for low, high, chunk in pairs)
     bits = page_bits(payload)
     found = []
     for number in range(1 << bits):
         page = page_of(payload[: table_size(bits)], number << (32 - bits))
-        hashes, chunks = unpack_page(page, payload[page.start : page.end])
-        found.append(hashes << np.uint64(16) | chunks)
-    here = [zlib.crc32(name) << 16 | k for k, chunk in enumerate(names) for name in chunk]
-    return bool(np.array_equal(np.sort(np.concatenate(found)), np.sort(np.array(here, np.uint64))))
+        hashes, numbers = unpack_page(page, payload[page.start : page.end])
+        found.append(hashes << np.uint64(16) | numbers)
+    here = [chunk.hashes << np.uint64(16) | np.uint64(k) for k, chunk in enumerate(chunks)]
+    return bool(np.array_equal(np.sort(np.concatenate(found)), np.sort(np.concatenate(here))))
 
 
 # --- names used once ------------------------------------------------------------------------------------------
 
 
 class UniqueNames:
-    """Remembers which names are taken, by hash. Ascending names need no search; others are looked for in sorted
-    runs, of which all but the last lie in a temporary file: memory does not grow with their number."""
+    """Remembers which names are taken, by hash. Ascending names need no search; others are looked for in a set of the
+    most recent, and in sorted runs, of which all but the last lie in a temporary file: memory does not grow."""
 
     def __init__(self, existing: Iterable[list[bytes]] = ()) -> None:
         self._last: bytes | None = b""  # None once names do not ascend
-        self._spool: IO[bytes] | None = None
+        self._recent: set[int] = set()
+        self._run = np.zeros(0, np.int64)
         self._full: list[NDArray[np.int64]] = []
-        self._run = np.zeros(0, np.int64)  # the last run, unsorted while names ascend
+        self._spool: IO[bytes] | None = None
         for names in existing:
             self._note(names)
 
@@ -206,12 +224,12 @@ class UniqueNames:
         """For each name whether it, or an equal one before it in the list, is taken."""
         if self._ascending(names):
             return [False] * len(names)
-        self._stop_ascending()
-        hashes = _hashes(names)
-        known = np.zeros(len(names), bool)
+        hashes = list(map(hash, names))
+        known = np.fromiter(map(self._recent.__contains__, hashes), bool, len(names))
         for run in (*self._full, self._run):
             if len(run):
-                known |= run[np.minimum(np.searchsorted(run, hashes), len(run) - 1)] == hashes
+                wanted = np.array(hashes)
+                known |= run[np.minimum(np.searchsorted(run, wanted), len(run) - 1)] == wanted
         first = {name: i for i, name in reversed(list(enumerate(names)))}
         return [used or first[name] < i for i, (name, used) in enumerate(zip(names, known.tolist(), strict=True))]
 
@@ -222,36 +240,25 @@ class UniqueNames:
             raise UsageError(f"the name {name!r} is already in the archive", remedy="give one of the two another name")
         self._note(names)
 
-    def _note(self, names: list[bytes]) -> None:
-        if self._ascending(names):
-            self._last = names[-1]
-        else:
-            self._stop_ascending()
-        self._run = np.concatenate([self._run, _hashes(names)])
-        if self._last is None:
-            self._run.sort(kind="stable")
-        if len(self._run) >= RUN:
-            self._put_aside()
-
     def _ascending(self, names: list[bytes]) -> bool:
         if self._last is None or not names:
             return not names
         return self._last < names[0] and all(map(bytes.__lt__, names, names[1:]))
 
-    def _stop_ascending(self) -> None:
-        self._last = None
-        self._run.sort(kind="stable")
+    def _note(self, names: list[bytes]) -> None:
+        self._last = names[-1] if self._ascending(names) else None
+        self._recent.update(map(hash, names))  # seeded per process: nobody can prepare names that collide
+        if len(self._recent) >= RECENT:
+            recent = np.fromiter(self._recent, np.int64, len(self._recent))
+            self._recent.clear()
+            self._run = np.sort(np.concatenate([self._run, recent]))
+        if len(self._run) >= RUN:
+            self._put_aside()
 
     def _put_aside(self) -> None:
         self._spool = self._spool or tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
         start = self._spool.seek(0, os.SEEK_END)
-        self._run.sort(kind="stable")
         self._spool.write(self._run.tobytes())
         self._spool.flush()
         self._full.append(np.memmap(self._spool, np.int64, "r", start, (len(self._run),)))
         self._run = self._run[:0]
-
-
-def _hashes(names: list[bytes]) -> NDArray[np.int64]:
-    """Python's own hash: seeded per process, so that nobody can prepare names that collide."""
-    return np.fromiter(map(hash, names), np.int64, len(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +39,9 @@ class Archive(Sequence[Record]):
         self.source = open_source(path)
         self.path = self.source.name
         self.size = self.source.size
-        self._chunks: OrderedDict[int, Chunk] = OrderedDict()
+        self._chunks: OrderedDict[int, Chunk] = OrderedDict()  # the last few used
+        self._lock = threading.Lock()
+        self._fences: dict[int, list[tuple[bytes, bytes]]] = {}
         with self.named():
             self.header, self.header_size = read_header(self.source)
             self.footer, self.end, self.sound_end = find_footer(self.source, self.header_size, self.header.code_bytes)
@@ -57,7 +59,7 @@ class Archive(Sequence[Record]):
 
     @staticmethod
     def _remedy(error: FormatError) -> str:
-        return "pcbin verify tells what is lost, pcbin repair saves the rest" if "match" in error.cause else ""
+        return "pcbin verify tells what is lost, pcbin repair saves the rest" if "checksum" in error.cause else ""
 
     def __enter__(self) -> Archive:
         return self
@@ -70,10 +72,6 @@ class Archive(Sequence[Record]):
     def close(self) -> None:
         """Give the file back. What was read stays usable, `codes` included."""
         self.source.close()
-
-    def current(self) -> bool:
-        """Whether the file is still as long as when it was opened."""
-        return self.source.path is None or os.path.getsize(self.source.path) == self.size
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -123,14 +121,16 @@ class Archive(Sequence[Record]):
 
     def chunk(self, k: int) -> Chunk:
         """The k-th chunk; the last few are kept."""
-        if k in self._chunks:
-            self._chunks.move_to_end(k)
-            return self._chunks[k]
+        with self._lock:
+            if k in self._chunks:
+                self._chunks.move_to_end(k)
+                return self._chunks[k]
         with self.named():
             chunk = Chunk(self.source, self.footer.chunks[k], self._firsts[k], self.header.code_bytes)
-        self._chunks[k] = chunk
-        if len(self._chunks) > CACHED:
-            self._chunks.popitem(last=False)
+        with self._lock:
+            self._chunks[k] = chunk
+            if len(self._chunks) > CACHED:
+                self._chunks.popitem(last=False)
         return chunk
 
     def place(self, k: int) -> tuple[int, int]:
@@ -193,7 +193,7 @@ class Archive(Sequence[Record]):
     def _look_up(self, row: int, name: bytes) -> list[int]:
         kind = int(self.footer.names[row]["kind"])
         if kind == n.FENCES:
-            fences = self._fences(row)
+            fences = self._fences_of(row)
             return [k for k, (low, high) in enumerate(fences) if low <= name <= high]
         if kind == n.HASHES:
             return self._page(row, name)
@@ -209,18 +209,14 @@ class Archive(Sequence[Record]):
             layout.bad(f"no index of names at byte {offset}")
         return block, data[layout.BLOCK_SIZE :]
 
-    def _fences(self, row: int) -> list[tuple[bytes, bytes]]:
-        if row not in self._all_fences:
+    def _fences_of(self, row: int) -> list[tuple[bytes, bytes]]:
+        if row not in self._fences:
             block, data = self.name_block(row, self.size)
             if layout.crc(data) != block.crc:
                 layout.bad("the index of names does not match its checksum")
             names = NameColumn(data, 2 * int(self.footer.names[row]["chunks"])).all_raw()
-            self._all_fences[row] = list(zip(names[::2], names[1::2], strict=True))
-        return self._all_fences[row]
-
-    @cached_property
-    def _all_fences(self) -> dict[int, list[tuple[bytes, bytes]]]:
-        return {}
+            self._fences[row] = list(zip(names[::2], names[1::2], strict=True))
+        return self._fences[row]
 
     def _page(self, row: int, name: bytes) -> list[int]:
         block, data = self.name_block(row, n.READ_AHEAD)
@@ -248,16 +244,18 @@ class Archive(Sequence[Record]):
             return np.zeros((0, width), np.uint8)
         sizes = table["records"].astype(np.int64) * width
         places = table["codes"].astype(np.int64)
-        if self.source.path is None or (places[:-1] + sizes[:-1] != places[1:]).any():
-            codes = np.concatenate([chunk.codes for chunk in self.chunks()])
-            codes.flags.writeable = False
-            return codes
-        mapped = np.memmap(self.source.path, np.uint8, "r", int(places[0]), (len(self), width))
+        together = bool((places[:-1] + sizes[:-1] == places[1:]).all())
         with self.named():
+            mapped = self.source.map(int(places[-1] + sizes[-1])) if together else None
+            if mapped is None:
+                codes = np.concatenate([chunk.codes for chunk in self.chunks()])
+                codes.flags.writeable = False
+                return codes
+            codes = np.frombuffer(mapped, np.uint8, len(self) * width, int(places[0])).reshape(len(self), width)
             for k, (first, last) in enumerate(pairwise(self._firsts)):
-                if layout.crc(mapped[first:last]) != table["crc"][k]:
+                if layout.crc(codes[first:last]) != table["crc"][k]:
                     layout.bad("the codes do not match their checksum")
-        return mapped.view(np.ndarray)
+        return codes
 
     # --- the whole ---------------------------------------------------------------------------------------------
 

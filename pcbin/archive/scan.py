@@ -12,7 +12,7 @@ from pcbin.errors import FormatError
 
 HEAD, TAIL = 1 << 12, 1 << 16  # read at once from the beginning and the end
 WINDOW = 1 << 20
-MOST_TRIES = 64  # whole block headers of indexes that turn out damaged; a hostile file could hold millions
+MOST_TRIES = 8  # sound block headers of indexes that turn out damaged; a hostile file could hold millions
 
 
 def read_header(source: Source) -> tuple[Header, int]:
@@ -54,20 +54,18 @@ def _footer(whole: bytes, block: layout.Block, start: int, code_bytes: int) -> l
 def blocks(source: Source, kind: bytes) -> Iterator[layout.Block]:
     """Blocks of one kind with a sound header, from the start, wherever they are; none that lie within another."""
     at = 0
-    while at < source.size:
-        data = source.read(at, min(source.size - at, WINDOW + layout.BLOCK_SIZE))
-        found = data.find(layout.MARKER + kind)
-        if found < 0 or found >= WINDOW:
-            at += WINDOW
-            continue
-        at += found
-        try:
-            block = layout.unpack_block(source.read(at, min(layout.BLOCK_SIZE, source.size - at)), at, source.size)
-        except FormatError:
-            at += 1
-            continue
-        yield block
-        at = block.end
+    for low in range(0, source.size, WINDOW):
+        data = source.read(low, min(source.size - low, WINDOW + layout.BLOCK_SIZE))
+        at = max(at, low)
+        while 0 <= (found := data.find(layout.MARKER + kind, at - low)) < WINDOW:
+            at = low + found
+            try:
+                block = layout.unpack_block(data[found : found + layout.BLOCK_SIZE], at, source.size)
+            except FormatError:
+                at += 1
+                continue
+            yield block
+            at = block.end
 
 
 def blocks_backwards(source: Source, start: int, kind: bytes) -> Iterator[layout.Block]:

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import stat
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from pcbin.errors import ExtraError, FormatError, PcbinError
 
 Place = str | os.PathLike[str] | BinaryIO
 
 
-class Source(Protocol):
-    """Bytes that can be read by range. `name` is for messages; `path` is None unless it is a local file."""
+class Source(ABC):
+    """Bytes that can be read by range. `name` is for messages."""
 
     name: str
-    path: str | None
     size: int
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes; FormatError if there are fewer."""
-        ...
+        """Exactly `length` bytes. Raises FormatError, before allocating anything, if there are fewer."""
+        if length > self.size - offset:
+            raise self._short(offset, length - (self.size - offset))
+        parts: list[bytes] = []
+        left = length
+        while left:
+            try:
+                part = self._some(offset + length - left, left)
+            except Exception as error:  # each protocol raises its own
+                raise unreadable(self.name, error) from error
+            if not part or len(part) > left:
+                raise self._short(offset, left)
+            parts.append(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def close(self) -> None: ...
+    def _short(self, offset: int, missing: int) -> FormatError:
+        return FormatError(f"is cut off: of what begins at byte {offset}, {missing} bytes are missing", path=self.name)
+
+    @abstractmethod
+    def _some(self, offset: int, length: int) -> bytes:
+        """At least one of these bytes, or none if the file has become shorter."""
+
+    def map(self, length: int) -> mmap.mmap | None:
+        """The first `length` bytes mapped into memory; None if this is no local file."""
+        return None
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Give back what this has opened itself."""
 
 
 def is_url(place: Place) -> bool:
@@ -54,47 +81,36 @@ def open_source(place: Place) -> Source:
     return _FileObject(place)
 
 
-def _unreadable(name: str, error: Exception) -> FormatError:
+def unreadable(name: str, error: Exception) -> FormatError:
     cause = getattr(error, "strerror", None) or error or type(error).__name__
     return FormatError(f"cannot be read ({cause})", path=name)
 
 
-def _exactly(data: bytes, offset: int, length: int) -> bytes:
-    if len(data) != length:
-        raise FormatError(f"ends at byte {offset + len(data)}, {length - len(data)} bytes too early")
-    return data
-
-
-class _Local:
+class _Local(Source):
     def __init__(self, path: str) -> None:
         self.name = path
-        self.path: str | None = path
         self._lock = threading.Lock()
+        self._fd = -1
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise OSError("it is no file")
             self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             self.size = os.fstat(self._fd).st_size
-            self._pread(1, 0)  # a directory opens but does not read
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
-    def read(self, offset: int, length: int) -> bytes:
-        parts: list[bytes] = []
-        done = 0
-        length_left = min(length, max(0, self.size - offset))  # no memory for what the file does not have
-        try:
-            while done < length_left and (part := self._pread(length_left - done, offset + done)):
-                parts.append(part)
-                done += len(part)
-        except OSError as error:
-            raise _unreadable(self.name, error) from error
-        return _exactly(parts[0] if len(parts) == 1 else b"".join(parts), offset, length)
-
-    def _pread(self, length: int, offset: int) -> bytes:
+    def _some(self, offset: int, length: int) -> bytes:
         if hasattr(os, "pread"):
             return os.pread(self._fd, length, offset)
         with self._lock:  # a system without pread
             os.lseek(self._fd, offset, os.SEEK_SET)
             return os.read(self._fd, length)
+
+    def map(self, length: int) -> mmap.mmap:
+        try:
+            return mmap.mmap(self._fd, length, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:  # it has become shorter
+            raise unreadable(self.name, error) from error
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -106,9 +122,7 @@ class _Local:
             self.close()
 
 
-class _FileObject:
-    path: str | None = None
-
+class _FileObject(Source):
     def __init__(self, file: BinaryIO) -> None:
         self.name = str(getattr(file, "name", "<file>"))
         self._file = file
@@ -116,42 +130,22 @@ class _FileObject:
         try:
             self.size = file.seek(0, os.SEEK_END)
         except (OSError, ValueError) as error:
-            raise _unreadable(self.name, error) from error
+            raise unreadable(self.name, error) from error
 
-    def read(self, offset: int, length: int) -> bytes:
-        length_left = min(length, max(0, self.size - offset))
-        data = bytearray()
-        try:
-            with self._lock:
-                self._file.seek(offset)
-                while len(data) < length_left and (part := self._file.read(length_left - len(data))):
-                    data += part
-        except (OSError, ValueError) as error:
-            raise _unreadable(self.name, error) from error
-        return _exactly(bytes(data), offset, length)
-
-    def close(self) -> None:
-        """The file object is its owner's to close."""
+    def _some(self, offset: int, length: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(length)
 
 
-class _Remote:
-    path: str | None = None
-
+class _Remote(Source):
     def __init__(self, url: str) -> None:
         self.name = url
         self._fs, self._path = filesystem(url)
         try:
             self.size = int(self._fs.info(self._path)["size"])
         except Exception as error:  # each protocol raises its own
-            raise _unreadable(url, error) from error
+            raise unreadable(url, error) from error
 
-    def read(self, offset: int, length: int) -> bytes:
-        length_left = min(length, max(0, self.size - offset))
-        try:
-            data = self._fs.cat_file(self._path, start=offset, end=offset + length_left) if length_left else b""
-        except Exception as error:
-            raise _unreadable(self.name, error) from error
-        return _exactly(data, offset, length)
-
-    def close(self) -> None:
-        pass
+    def _some(self, offset: int, length: int) -> bytes:
+        return bytes(self._fs.cat_file(self._path, start=offset, end=offset + length))

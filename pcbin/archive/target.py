@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol
@@ -47,6 +48,10 @@ def failed(name: str, error: OSError) -> OutputError:
     return OutputError(f"cannot be written ({error.strerror or error})", path=name)
 
 
+def taken(name: str) -> OutputError:
+    return OutputError("exists", path=name, remedy="choose another name or allow overwriting (--force)")
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
@@ -61,25 +66,27 @@ class NewFile:
     def __init__(self, path: str, overwrite: bool) -> None:
         self.name = path
         self._overwrite = overwrite
-        self._directory = os.path.dirname(os.path.abspath(path))
+        self._final = os.path.realpath(path)
+        self._directory = os.path.dirname(self._final)
         self.spools: str | None = self._directory
-        self._temporary = os.path.join(self._directory, f".{os.path.basename(path)}.{secrets.token_hex(4)}.tmp")
+        self._temporary = os.path.join(self._directory, f".pcbin-{secrets.token_hex(4)}.tmp")
+        self._made = False
         self._fd = self._replaced = -1
-        self._refuse()
-        if overwrite and os.path.exists(path):
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OutputError("is no file", path=path, remedy="choose another name")
+        if not overwrite and os.path.lexists(path):
+            raise taken(path)
+        if not os.path.isdir(self._directory):
+            raise OutputError("its directory does not exist", path=path, remedy=f"create {self._directory}")
+        if os.path.exists(path):
             self._replaced = _open_locked(path, os.O_RDONLY)
 
-    def _refuse(self) -> None:
-        if os.path.isdir(self.name):
-            raise OutputError("is a directory", path=self.name, remedy="name a file")
-        if not self._overwrite and os.path.lexists(self.name):
-            raise OutputError("exists", path=self.name, remedy="choose another name or allow overwriting (--force)")
-        if not os.path.isdir(self._directory):
-            raise OutputError("its directory does not exist", path=self.name, remedy=f"create {self._directory}")
-
     def write(self, data: bytes) -> None:
-        if self._fd < 0:
+        if not self._made:
             self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+            self._made = True
+            if self._replaced >= 0 and hasattr(os, "fchmod"):
+                os.fchmod(self._fd, stat.S_IMODE(os.fstat(self._replaced).st_mode))
         _write_all(self._fd, data)
 
     def sync(self) -> None:
@@ -87,39 +94,37 @@ class NewFile:
 
     def commit(self) -> None:
         os.fsync(self._fd)
-        os.close(self._fd)
         if self._overwrite:
-            os.replace(self._temporary, self.name)
+            os.replace(self._temporary, self._final)
         else:
             self._place()
+        self._made = False
         _sync_directory(self._directory)
-        self._fd = -1
-        self._unlock()
+        self._close()
 
     def _place(self) -> None:
         try:
-            os.link(self._temporary, self.name)  # unlike a rename, refuses when another was faster
-        except FileExistsError:
-            self._refuse()
-        except OSError:  # a file system without hard links
-            self._refuse()
-            os.replace(self._temporary, self.name)
-        else:
+            os.link(self._temporary, self._final)  # unlike a rename, refuses when another was faster
             os.unlink(self._temporary)
+        except FileExistsError:
+            raise taken(self.name) from None
+        except OSError:  # a file system without hard links
+            if os.path.lexists(self._final):
+                raise taken(self.name) from None
+            os.replace(self._temporary, self._final)
 
     def abort(self) -> None:
-        if self._fd >= 0:
-            with suppress(OSError):
-                os.close(self._fd)
+        self._close()
+        if self._made:
             with suppress(OSError):
                 os.unlink(self._temporary)
-            self._fd = -1
-        self._unlock()
 
-    def _unlock(self) -> None:
-        if self._replaced >= 0:
-            os.close(self._replaced)
-            self._replaced = -1
+    def _close(self) -> None:
+        for fd in (self._fd, self._replaced):
+            if fd >= 0:
+                with suppress(OSError):
+                    os.close(fd)
+        self._fd = self._replaced = -1
 
 
 def _open_locked(path: str, mode: int) -> int:
@@ -231,11 +236,11 @@ class _Url:
         self._fs, self._path = filesystem(url)
         self._file: Any = None
         try:
-            taken = not overwrite and self._fs.exists(self._path)
+            exists = not overwrite and self._fs.exists(self._path)
         except Exception as error:  # each protocol raises its own
             raise failed(url, OSError(str(error))) from error
-        if taken:
-            raise OutputError("exists", path=url, remedy="choose another name or allow overwriting (--force)")
+        if exists:
+            raise taken(url)
 
     def write(self, data: bytes) -> None:
         with _as_os_error():

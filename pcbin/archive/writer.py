@@ -122,6 +122,7 @@ class Writer:
             if self._records >= CHUNK_RECORDS or self._weight >= CHUNK_TEXT:
                 self._flush(everything=False)
         except OSError as error:
+            self.abort()
             raise failed(self._target.name, error) from error
 
     def _flush(self, everything: bool) -> None:

@@ -279,3 +279,10 @@ def test_reading_allocates_no_more_than_a_small_multiple(tmp_path: Path) -> None
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20 * len(data)
+
+
+def test_a_chunk_with_codes_nowhere_is_found_by_repair() -> None:
+    """The directory is all that repair has when the index is gone."""
+    data = build(fields={"codes": (1 << 64) - 16})[:-40]
+    lost = archive.repair(io.BytesIO(data), io.BytesIO()).lost
+    assert [damage.what for damage in lost] == ["index", "codes"]

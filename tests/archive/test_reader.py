@@ -1,4 +1,5 @@
 import io
+import mmap
 import random
 import threading
 from dataclasses import replace
@@ -47,10 +48,11 @@ def test_codes_are_mapped_not_copied(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pcb", make_batch(4096), make_batch(5000, 4096))
     with archive.open(path) as opened:
         codes = opened.codes
-        base = codes
-        while not isinstance(base, np.memmap):
-            assert base.base is not None
+        base: object = codes
+        while isinstance(base, np.ndarray):
             base = base.base
+        assert isinstance(base, memoryview)
+        assert isinstance(base.obj, mmap.mmap)
         assert not codes.flags.writeable
         assert codes.flags.c_contiguous
         assert codes.ctypes.data % 64 == 0
