@@ -10,7 +10,7 @@ from archive_records import HEADER, make_batch, same, write
 from pcbin import archive
 from pcbin.archive import Batch
 from pcbin.archive import writer as w
-from pcbin.errors import OutputError, UsageError
+from pcbin.errors import FormatError, OutputError, UsageError
 
 
 @pytest.mark.parametrize("sizes", [(1,), (4096,), (5, 4096, 3), (10000,), (1,) * 50])
@@ -221,3 +221,29 @@ def test_a_file_object_is_written_from_where_it_stands() -> None:
     with archive.open(file) as opened:
         same(B, opened)
         assert opened.verify() == []
+
+
+def test_replacing_keeps_mode_and_links(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcb", make_batch(3))
+    path.chmod(0o600)
+    link = tmp_path / "link.pcb"
+    link.symlink_to(path)
+    write(link, make_batch(5), overwrite=True)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(archive.open(path)) == 5
+
+
+def test_only_files_are_replaced_and_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(OutputError, match="is no file"):
+            archive.create(place, HEADER, overwrite=True)
+        with pytest.raises(FormatError, match="is no file"):
+            archive.open(place)  # a pipe would keep it waiting for ever
+
+
+def test_a_long_name_is_no_obstacle(tmp_path: Path) -> None:
+    path = write(tmp_path / ("a" * 251 + ".pcb"), make_batch(1))
+    assert len(archive.open(path)) == 1
