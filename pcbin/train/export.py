@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,12 @@ def export(path: str | os.PathLike[str], model: Autoencoder, config: Config, sum
         if name.startswith(("encoder.", "decoder.", "latent."))
     }
     described = json.loads(json.dumps(recipe.to_dict(config)))
-    training = {"recipe": {key: described[key] for key in ("seed", "data", "optim")}, **summary}
+    described["data"]["paths"] = [Path(name).name for name in config.data.paths]
+    training = {
+        "normalisation": "centre of the bounding box at the origin, farthest point at distance 1",
+        "recipe": {key: described[key] for key in ("seed", "data", "optim")},
+        **summary,
+    }
     fields = {
         "format_version": format_.FORMAT_VERSION,
         "name": config.name,
