@@ -27,7 +27,7 @@ from pcbin import archive
 from pcbin.cli import pcbin
 from pcbin.codec import Codec
 from pcbin.collection import header_of
-from pcbin.model import load
+from pcbin.model import load, shipped
 from pcbin.train import data
 
 HERE = Path(__file__).resolve().parent
@@ -90,6 +90,21 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "pcbin plot map shapes.pcb {}",
     ),
     (
+        "map-vae-n.png",
+        "The same by the latents of a VAE with normal latents.",
+        "pcbin plot map shapes.pcb {} --latents vae-n",
+    ),
+    (
+        "map-vae-gm.png",
+        "The same by the latents of a VAE with a Gaussian mixture.",
+        "pcbin plot map shapes.pcb {} --latents vae-gm",
+    ),
+    (
+        "clusters-vae-gm.png",
+        "The classes that the mixture found by itself, q(y|x), a row each.",
+        "pcbin cluster shapes.pcb --mixture vae-gm --picture {}",
+    ),
+    (
         "latents.png",
         "All latents of the held-out shapes' source clouds, beside the density of their prior.",
         "pcbin plot histogram shapes {}",
@@ -108,6 +123,8 @@ ITEMS = [  # picture, what it shows, the command that drew it
     ),
 ]
 
+OTHER_MODEL = re.compile(r"\bvae-\w+")  # trained by a recipe that ships, but not shipped itself
+
 
 def main() -> None:
     pools = [os.path.abspath(pool) for pool in sys.argv[1:]]
@@ -120,6 +137,9 @@ def main() -> None:
         prepare(pools)
         for picture, caption, command in ITEMS:
             path = PICTURES / picture
+            if (other := OTHER_MODEL.search(command)) and other[0] not in shipped():
+                print(f"no model {other[0]}: no {picture}")
+                continue
             print(command.format(picture), flush=True)
             if "view" in command:
                 screenshot(command, path)

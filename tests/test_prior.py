@@ -24,15 +24,15 @@ def test_the_uniform_prior_gives_fair_bits_and_a_bit_of_surprise_each():
 
 
 def test_a_fitted_prior_reaches_the_entropy_of_its_source():
-    fitted = prior.fit(pairs(6000))
+    fitted = prior.fit(pairs(4000))
     truth = 64 * (entropy(0.3) + entropy(0.1))
-    independent = prior.fit_independent(pairs(6000)).surprise(pairs(3000, seed=1))
+    independent = prior.fit_independent(pairs(4000)).surprise(pairs(3000, seed=1))
     assert independent == pytest.approx(64 * (entropy(0.3) + entropy(0.3 * 0.9 + 0.7 * 0.1)), rel=0.02)
     assert truth * 0.98 < fitted.surprise(pairs(3000, seed=1)) < truth * 1.03
 
 
 def test_samples_of_a_fitted_prior_have_the_statistics_of_its_source():
-    drawn = bits.unpack(prior.fit(pairs(6000)).sample(4000, seed=2))
+    drawn = bits.unpack(prior.fit(pairs(4000)).sample(4000, seed=2))
     assert drawn[:, ::2].mean() == pytest.approx(0.3, abs=0.02)
     assert (drawn[:, ::2] != drawn[:, 1::2]).mean() == pytest.approx(0.1, abs=0.02)
 

@@ -147,14 +147,18 @@ def embed(vectors: NDArray[np.floating], method: str = "tsne", *, seed: int = 0)
         centred = vectors - vectors.mean(axis=0)
         axes = np.linalg.svd(centred.T @ centred)[0][:, :2]
         return np.asarray(centred @ axes, np.float64)
-    try:
-        if method == "umap":
+    if method == "umap":
+        try:
             from umap import UMAP
-
-            return np.asarray(UMAP(random_state=seed).fit_transform(vectors), np.float64)
+        except ImportError as error:
+            raise ExtraError(
+                "this needs umap-learn, which is not installed", remedy="pip install umap-learn"
+            ) from error
+        return np.asarray(UMAP(random_state=seed).fit_transform(vectors), np.float64)
+    try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise ExtraError.of("plot", error.name or method) from error
+        raise ExtraError.of("plot", "scikit-learn") from error
     perplexity = min(30, (len(vectors) - 1) / 3)
     return np.asarray(TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors), np.float64)
 

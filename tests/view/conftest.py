@@ -17,17 +17,17 @@ def lift(codes):
     return clouds.astype(np.float32)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def decode():
     return lift
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def codes():
     return np.random.default_rng(0).integers(0, 256, (40, 16), np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def explorer(codes):
     names = [f"{'chair' if i % 4 else 'lamp'}/{i:03}" for i in range(len(codes))]
     sources = {3: lift(codes[3:4])[0] + 0.1}
@@ -36,7 +36,7 @@ def explorer(codes):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server(explorer):
     pytest.importorskip("plotly", reason="needs pcbin[view]")
     from pcbin.view.server import Server

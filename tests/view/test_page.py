@@ -31,7 +31,7 @@ def browser(tmp_path_factory):
     browser.quit()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser, server):
     browser.get(server.url)
     wait(browser, "return document.querySelectorAll('#near .record').length > 0")
