@@ -62,6 +62,11 @@ class Collection:
         """A record's name, or its number where it has none."""
         return self.archive.name(record) or f"{record:06d}"
 
+    def names(self) -> Iterator[str]:
+        """All of them, in order."""
+        for i, name in enumerate(self.archive.names):
+            yield name or f"{i:06d}"
+
     def named(self, records: Sequence[int]) -> Shapes:
         """Some records as they are."""
         found = [self.archive[int(i)] for i in records]

@@ -32,6 +32,7 @@ def command(archive: Path, sources: Path | None, port: int, browser: bool, model
             archive.name,
             collection.codes,
             collection.name,
+            collection.names,
             collection.codec.decode,
             describe=lambda record: _describe(collection, record),
             original=Originals(collection, sources).find,

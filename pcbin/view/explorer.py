@@ -3,7 +3,7 @@ HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -27,7 +27,7 @@ Original = Callable[[int], NDArray[np.floating] | None]
 class Explorer:
     """A collection to look at.
 
-    codes (n, bytes) uint8; name(i) of a record; decode from codes to clouds in the unit frame;
+    codes (n, bytes) uint8; name(i) of a record; names() of all; decode from codes to clouds in the unit frame;
     describe(i), free facts about a record; original(i), its source cloud (N, 3) in the unit frame, or None
     where it is not at hand.
     """
@@ -37,12 +37,13 @@ class Explorer:
         title: str,
         codes: Codes,
         name: Callable[[int], str],
+        names: Callable[[], Iterable[str]],
         decode: latent.Decode,
         *,
         describe: Callable[[int], dict[str, Any]] = lambda record: {},
         original: Original = lambda record: None,
     ) -> None:
-        self.title, self.codes, self._name = title, codes, name
+        self.title, self.codes, self._name, self._names = title, codes, name, names
         self._decode, self._describe, self._original = decode, describe, original
         self._reading = Lock()  # an archive's file has one position, requests come in several threads
         self.thumbnail = lru_cache(4096)(self._thumbnail)
@@ -87,8 +88,8 @@ class Explorer:
         text = text.casefold()
         found: list[int] = []
         with self._reading:
-            for record in range(len(self.codes)):
-                if text in self._name(record).casefold():
+            for record, name in enumerate(self._names()):
+                if text in name.casefold():
                     found.append(record)
                     if len(found) == MOST:
                         break

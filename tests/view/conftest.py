@@ -32,7 +32,13 @@ def explorer(codes):
     names = [f"{'chair' if i % 4 else 'lamp'}/{i:03}" for i in range(len(codes))]
     sources = {3: lift(codes[3:4])[0] + 0.1}
     return Explorer(
-        "toys.pcb", codes, names.__getitem__, lift, describe=lambda i: {"points": 100 + i}, original=sources.get
+        "toys.pcb",
+        codes,
+        names.__getitem__,
+        lambda: names,
+        lift,
+        describe=lambda i: {"points": 100 + i},
+        original=sources.get,
     )
 
 
