@@ -168,8 +168,8 @@ def test_metadata(collection: Path, out: Path, tiny_model: Path) -> None:
 def test_the_output_is_refused_before_any_work(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
     taken = tmp_path / "taken.pcb"
     taken.write_bytes(b"precious")
-    for out, cause in ((taken, "exists"), (collection, "directory"), (tmp_path / "no" / "a.pcb", "director")):
-        with pytest.raises(OutputError, match=cause):
+    for out in (taken, collection, tmp_path / "no" / "a.pcb"):
+        with pytest.raises(OutputError, match=out.name):
             compress(collection, out, model=tiny_model, progress=lambda done: pytest.fail("work was done"))
     with pytest.raises(UsageError, match="does not end like a cloud"):
         compress(collection / "a.ply", collection / "a.npy", model=tiny_model, force=True)
