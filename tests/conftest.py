@@ -11,8 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from pcbin.model import Config, Decoder, Encoder, Latent, save
+
+
+settings.register_profile("pcbin", deadline=None)  # a busy machine is no failure
+settings.load_profile("pcbin")
 
 
 def write_model(

@@ -95,7 +95,8 @@ def _indexes(archive: Archive, names: list[Summary | None]) -> Iterator[Damage]:
 def _structure(archive: Archive) -> Iterator[Damage]:
     """Walk from block to block."""
     if not archive.sound_end:
-        yield Damage("end", f"no sound trailer; {archive.size - archive.end} bytes behind the last whole index")
+        behind = archive.size - archive.end + layout.TRAILER_SIZE
+        yield Damage("end", f"an append was interrupted, or the end is damaged: {behind} bytes behind the last index")
     at, end = archive.header_size, min(archive.end, archive.size)
     source = archive.source
     while at < end:
@@ -122,7 +123,7 @@ def _check_payload(archive: Archive, block: layout.Block) -> None:
         layout.bad(
             f"the {block.kind.decode('ascii', 'replace')} block at byte {block.offset} does not match its checksum"
         )
-    if block.kind == layout.HEADER and block.length < 1 << 24:
+    if block.kind == layout.HEADER:
         own = archive.source.read(block.end - block.length, block.length)
         if own != archive.source.read(0, archive.header_size):
             layout.bad("the copy of the header differs from the header")

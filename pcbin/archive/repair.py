@@ -56,7 +56,7 @@ def _header(source: Source) -> Header:
         return read_header(source)[0]
     except FormatError:
         for block in blocks(source, layout.HEADER):
-            data = source.read(block.end - block.length, min(block.length, layout.MAX_HEADER))
+            data = source.read(block.end - block.length, min(block.length, layout.HEADER_SIZE + layout.MAX_HEADER))
             if layout.crc(data) == block.crc:
                 return layout.unpack_header(data)
         raise

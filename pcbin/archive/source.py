@@ -146,6 +146,13 @@ class _Remote(Source):
             self.size = int(self._fs.info(self._path)["size"])
         except Exception as error:  # each protocol raises its own
             raise unreadable(url, error) from error
+        self._tail, self._tail_at = b"", self.size
 
     def _some(self, offset: int, length: int) -> bytes:
-        return bytes(self._fs.cat_file(self._path, start=offset, end=offset + length))
+        """The end of the file, which holds the indexes, is asked for once."""
+        if offset >= self._tail_at:
+            return self._tail[offset - self._tail_at :][:length]
+        data = bytes(self._fs.cat_file(self._path, start=offset, end=offset + length))
+        if offset + len(data) == self.size:
+            self._tail, self._tail_at = data, offset
+        return data

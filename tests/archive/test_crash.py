@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from archive_records import HEADER, make_batch, same, write
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pcbin import archive
@@ -146,7 +146,6 @@ def appended(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[list
     return before, recorded(append, path)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_after_a_power_failure_an_archive_has_the_old_or_the_new_records(
     appended: tuple[bytes, list[list[tuple[int, bytes]]]], data: st.DataObject

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import zstandard
 from archive_records import HEADER, make_batch, write
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pcbin import archive
@@ -55,14 +55,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     read_all(data)
     read_all(layout.pack_header(HEADER) + data)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_archives_with_bytes_changed_cut_and_moved(sound: bytes, data: st.DataObject) -> None:
     changed = bytearray(sound)
