@@ -15,7 +15,6 @@ from hypothesis import settings
 
 from pcbin.model import Config, Decoder, Encoder, Latent, save
 
-
 settings.register_profile("pcbin", deadline=None)  # a busy machine is no failure
 settings.load_profile("pcbin")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,15 @@ from pcbin.archive.source import Source
 from pcbin.cloud import Frame
 
 READ_AHEAD = 1 << 18  # a chunk up to this size is read in one go
+
+
+Array = TypeVar("Array", bound=NDArray[Any])
+
+
+def _kept(array: Array) -> Array:
+    """Read-only, for the chunk hands out views of it."""
+    array.flags.writeable = False
+    return array
 
 
 class Chunk:
@@ -84,17 +93,20 @@ class Chunk:
     def frames(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Centres (n, 3) and radii (n,)."""
         data = self.column(c.FRAMES)
-        return None if data is None else unpack_frames(data, self.records)
+        if data is None:
+            return None
+        centres, radii = unpack_frames(data, self.records)
+        return _kept(centres), _kept(radii)
 
     @cached_property
     def points(self) -> NDArray[np.int64] | None:
         data = self.column(c.POINTS)
-        return None if data is None else c.unpack_points(data, self.records)
+        return None if data is None else _kept(c.unpack_points(data, self.records))
 
     @cached_property
     def distortion(self) -> NDArray[np.float32] | None:
         data = self.column(c.DISTORTION)
-        return None if data is None else c.unpack_distortion(data, self.records)
+        return None if data is None else _kept(c.unpack_distortion(data, self.records))
 
     @cached_property
     def meta(self) -> c.MetaColumn | None:
