@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 from pcbin.train import loop, neighbours, procedural
 from pcbin.train.config import Config, DataConfig, OptimConfig
 from pcbin.train.data import Batches, Source
+from pcbin.train.state import start
 
 
 def milliseconds(action: Callable[[], object], repeats: int, samples: int) -> float:
@@ -46,7 +47,7 @@ def main() -> None:
     sources = [Source("procedural", points, names, np.full(256, ""))]
     config = Config(data=DataConfig(), optim=OptimConfig(batch=n))
     batches = Batches(sources, config.data, points=2048, batch=n, seed=0)
-    state = loop.start(config, sources, torch.device("cpu"))
+    state = start(config, sources, torch.device("cpu"))
     for _ in range(30):  # a little training, so that decoded points lie near surfaces
         loop.step(state, batches, config)
     model = state.model

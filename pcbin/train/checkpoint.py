@@ -6,7 +6,6 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,9 +14,7 @@ from safetensors.torch import save_file
 from pcbin.errors import OutputError, TrainingError
 from pcbin.train import config as recipe
 from pcbin.train.config import Config
-
-if TYPE_CHECKING:
-    from pcbin.train.loop import State
+from pcbin.train.state import State
 
 NAME = "checkpoint.safetensors"
 

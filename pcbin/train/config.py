@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from pcbin.errors import TrainingError
 
 T = TypeVar("T")
+HELD = 4096  # points that a training cloud is held with, of which a batch takes a random choice
 
 
 @dataclass(frozen=True)

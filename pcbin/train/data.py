@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from pcbin.cloud import Frame, clean, resample
 from pcbin.errors import PcbinError, TrainingError
-from pcbin.train.config import DataConfig
+from pcbin.train.config import HELD, DataConfig
+from pcbin.train.procedural import Stream
 
-HELD = 4096
 PROCEDURAL = "procedural"
 MESHES = {".obj", ".off", ".stl", ".glb", ".gltf"}
 Clouds = NDArray[np.float32]
@@ -185,8 +185,6 @@ class Batches:
         self.weights = weights / weights.sum() if sources else weights
         self.drawn = 0
         if PROCEDURAL in config.paths:
-            from pcbin.train.procedural import Stream
-
             share = config.procedural if sources else 1.0
             self.drawn = round(batch * share)
             self.stream = Stream(seed, per_batch=self.drawn)

@@ -16,6 +16,7 @@ from pcbin.train.data import PROCEDURAL, Batches, Clouds, Source, halves
 from pcbin.train.export import export, restore
 from pcbin.train.latents import BinaryBeta
 from pcbin.train.networks import Autoencoder
+from pcbin.train.state import State, with_optimiser
 
 RATE = 3e-4
 TIMED_STEPS = 10
@@ -62,13 +63,13 @@ def fine_tune(
     optim = OptimConfig(rate=RATE, warmup=20, rounded_from=0.0, average=0.99)
     config = Config(out.stem, seed, architecture, data, optim, LogConfig(every=20, evaluate_every=10**9))
     batches = Batches(training, data, points=architecture.points, batch=optim.batch, seed=seed)
-    state = loop.with_optimiser(model, config, torch.device(device))
+    state = with_optimiser(model, config, torch.device(device))
     clouds, others = halves(np.concatenate([source.points for source in held]))
     before = _distortion(state.average, clouds)
     started = time.monotonic()
     if steps is None:
         steps = _affordable_steps(config, state, batches, minutes)
-        state = loop.with_optimiser(restore(base, seed)[0], config, torch.device(device))
+        state = with_optimiser(restore(base, seed)[0], config, torch.device(device))
     config = replace(config, optim=replace(optim, steps=steps))
     loop.train(config, state, batches, [], directory, report, stop)
     seconds = time.monotonic() - started
@@ -95,7 +96,7 @@ def _hold_out(sources: list[Source]) -> tuple[list[Source], list[Source]]:
     return [s for s in training if len(s)], [s for s in held if len(s)]
 
 
-def _affordable_steps(config: Config, state: loop.State, batches: Batches, minutes: float) -> int:
+def _affordable_steps(config: Config, state: State, batches: Batches, minutes: float) -> int:
     """How many steps fit into the time, judged by a few that are then thrown away."""
     loop.step(state, batches, config)  # compiles
     started = time.monotonic()

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,41 +21,10 @@ from pcbin.train.config import Config, OptimConfig
 from pcbin.train.data import Batches, Source, halves
 from pcbin.train.latents import BinaryBeta
 from pcbin.train.networks import Autoencoder
+from pcbin.train.state import State
 
 Report = Callable[[dict[str, float]], None]
 Stop = Callable[[], bool]
-
-
-@dataclass
-class State:
-    """All that a training is at one moment."""
-
-    model: Autoencoder
-    average: Autoencoder
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    seconds: float = 0.0
-
-
-def start(config: Config, sources: list[Source], device: torch.device) -> State:
-    """A fresh model whose decoder starts from the first training cloud, and its optimiser."""
-    torch.manual_seed(config.seed)
-    model = Autoencoder(config.model, config.seed)
-    if sources:
-        stride = len(sources[0].points[0]) // config.model.points
-        model.decoder.start_from(torch.from_numpy(sources[0].points[0][::stride].copy()))
-    return with_optimiser(model, config, device)
-
-
-def with_optimiser(model: Autoencoder, config: Config, device: torch.device) -> State:
-    """A state that begins at step 0 from the given model."""
-    model.to(device)
-    average = Autoencoder(config.model, config.seed).to(device)
-    average.load_state_dict(model.state_dict())
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=config.optim.rate, weight_decay=config.optim.weight_decay, fused=True
-    )
-    return State(model, average, optimiser)
 
 
 def train(

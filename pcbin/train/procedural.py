@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.cloud import Frame
-from pcbin.train.data import HELD
+from pcbin.train.config import HELD
 
 Points = NDArray[np.float64]
 Rng = np.random.Generator

@@ -15,6 +15,7 @@ from pcbin.train import checkpoint, finetune, loop, parallel
 from pcbin.train import config as recipe
 from pcbin.train.data import Batches, load
 from pcbin.train.export import export, restore
+from pcbin.train.state import start, with_optimiser
 
 
 def train(
@@ -47,11 +48,11 @@ def train(
     place = parallel.place(device)
     with parallel.group(place), _interruptible() as stopped:
         if base is None:
-            state = loop.start(config, training, place)
+            state = start(config, training, place)
         else:
             model, architecture = restore(base, config.seed)
             config = replace(config, model=architecture)
-            state = loop.with_optimiser(model, config, place)
+            state = with_optimiser(model, config, place)
         if resume:
             checkpoint.load(directory, config, state)
         elif (directory / checkpoint.NAME).exists():

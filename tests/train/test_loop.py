@@ -21,6 +21,7 @@ from pcbin.train.config import (
 from pcbin.train.data import HELD, Batches, Source
 from pcbin.train.export import export, restore
 from pcbin.train.latents import LATENTS
+from pcbin.train.state import State, start
 
 
 def source(count: int = 12) -> Source:
@@ -48,10 +49,10 @@ def small(kind: str = "beta", encoder: str = "bps", steps: int = 12) -> Config:
     )
 
 
-def train(config: Config, directory: Path, stop_at: int | None = None, resume: bool = False) -> loop.State:
+def train(config: Config, directory: Path, stop_at: int | None = None, resume: bool = False) -> State:
     directory.mkdir(exist_ok=True)
     sources = [source()]
-    state = loop.start(config, sources, torch.device("cpu"))
+    state = start(config, sources, torch.device("cpu"))
     if resume:
         checkpoint.load(directory, config, state)
     batches = Batches(sources, config.data, points=config.model.points, batch=config.optim.batch, seed=config.seed)
@@ -63,7 +64,7 @@ def train(config: Config, directory: Path, stop_at: int | None = None, resume: b
 @pytest.mark.parametrize("encoder", ["bps", "pointnet"])
 def test_every_model_learns_and_exports(tmp_path: Path, kind: str, encoder: str) -> None:
     config = small(kind, encoder, steps=60)
-    untrained = loop.evaluate(loop.start(config, [source()], torch.device("cpu")).average, [source()])
+    untrained = loop.evaluate(start(config, [source()], torch.device("cpu")).average, [source()])
     state = train(config, tmp_path / "run")
     trained = loop.evaluate(state.average, [source()])
     assert trained["validation_cd"] < 0.8 * untrained["validation_cd"]
@@ -120,7 +121,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path: Path) -> 
     train(config, tmp_path, stop_at=6)
     good = (tmp_path / checkpoint.NAME).read_bytes()
     sources = [source()]
-    state = loop.start(config, sources, torch.device("cpu"))
+    state = start(config, sources, torch.device("cpu"))
     checkpoint.load(tmp_path, config, state)
     with torch.no_grad():
         state.model.decoder.head.bias[0] = torch.nan
