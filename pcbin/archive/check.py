@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pcbin.archive import columns as c
 from pcbin.archive import layout
 from pcbin.archive.chunk import Chunk
-from pcbin.archive.nameindex import Summary, UniqueNames, matches, summary
+from pcbin.archive.nameindex import FENCES, HASHES, Summary, UniqueNames, matches, summary
 from pcbin.archive.record import Damage
 from pcbin.errors import FormatError
 
@@ -78,13 +78,13 @@ def _twice(unique: UniqueNames, names: list[bytes], first: int) -> Iterator[Dama
 def _indexes(archive: Archive, names: list[Summary | None]) -> Iterator[Damage]:
     """Name indexes that do not lead to the names that are there."""
     for row, part in enumerate(archive.footer.names):
-        start, count = int(part["chunk"]), int(part["chunks"])
+        start, count, kind = int(part["chunk"]), int(part["chunks"]), int(part["kind"])
         covered = [chunk for chunk in names[start : start + count] if chunk is not None]
-        if len(covered) < count:
-            continue  # those names are reported already
+        if len(covered) < count or kind not in (FENCES, HASHES):
+            continue  # those names are reported already, or this is an index from the future
         try:
             block, payload = archive.name_block(row, archive.size)
-            if matches(payload, block.crc, int(part["kind"]), covered):
+            if matches(payload, block.crc, kind, covered):
                 continue
             cause = "it does not lead to the names that are there"
         except FormatError as error:

@@ -279,7 +279,7 @@ def unpack_footer(data: bytes, start: int, end: int, code_bytes: int) -> Footer:
     if (table["offset"][1:] < table["offset"][:-1]).any() or (table["codes"][1:] < table["codes"][:-1]).any():
         bad("the index is out of order")
     reach = index["chunk"].astype(np.uint64) + index["chunks"]
-    if (reach > chunks).any() or (index["chunk"][1:] < reach[:-1]).any():
+    if not index["chunks"].all() or (reach > chunks).any() or (index["chunk"][1:] < reach[:-1]).any():
         bad("the index of names points outside the archive or at itself")
     if model and not start <= model < end:
         bad("the index points outside the archive")

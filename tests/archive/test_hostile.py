@@ -237,6 +237,17 @@ def test_a_name_index_that_is_none() -> None:
     refused(data, lambda opened: opened["a"])
 
 
+def test_a_name_index_from_the_future_is_skipped() -> None:
+    def newer(footer: Footer) -> Footer:
+        row = footer.chunks[0]
+        return Footer(footer.chunks, np.array([(int(row["offset"]), 0, 9, 0, 1, 0)], layout.NAMES))
+
+    data = build([[(columns.NAMES, pack_names([b"a", b"b"]))]], footer=newer)
+    with archive.open(io.BytesIO(data)) as opened:
+        assert opened["b"].index == 1
+        assert opened.verify() == []
+
+
 @pytest.mark.parametrize("length", [layout.MAX_HEADER + 1, (1 << 32) - 1])
 def test_a_header_too_long(length: int) -> None:
     fixed = struct.pack("<8sHHIII", layout.SIGNATURE, 1, 0, 0, length, 0)

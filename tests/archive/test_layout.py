@@ -132,6 +132,7 @@ def test_a_footer_comes_back() -> None:
         _footer(*GOOD[::-1]),  # out of order
         _footer(GOOD[0], (150, 50, 400, 5, 0)),  # codes that overlap
         _footer(*GOOD, names=((600, 40, 1, 1, 2, 0),)),  # names of chunks there are not
+        _footer(*GOOD, names=((600, 40, 2, 0, 0, 0),)),  # names of no chunk
         _footer(*GOOD, names=((600, 40, 1, 0, 2, 0), (640, 40, 1, 1, 1, 0))),  # twice the same chunks
         _footer(*GOOD, names=((600, 40, 1, (1 << 32) - 1, 2, 0),)),
         _footer(*GOOD, model=1 << 63),
