@@ -97,6 +97,8 @@ def pack_counts(counts: I64, steps: F64, span: float) -> bytes:
 
 def unpack_counts(cursor: Cursor, steps: F64, span: float) -> I64:
     symbols = cursor.planes(len(steps)).astype(np.int64)
+    if not span and not symbols.any():  # normalised clouds
+        return symbols
     lengths = (_expected(steps, span) - (symbols >> LEADING)) % 64
     if symbols.max() >= 64 << LEADING or lengths.max() > 52:
         bad("a centre out of range")

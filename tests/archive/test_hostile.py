@@ -240,7 +240,7 @@ def test_a_name_index_that_is_none() -> None:
 def test_a_name_index_from_the_future_is_skipped() -> None:
     def newer(footer: Footer) -> Footer:
         row = footer.chunks[0]
-        return Footer(footer.chunks, np.array([(int(row["offset"]), 0, 9, 0, 1, 0)], layout.NAMES))
+        return Footer(footer.chunks, np.array([(int(row["codes"]) + 32, 0, 9, 0, 1, 0)], layout.NAMES))
 
     data = build([[(columns.NAMES, pack_names([b"a", b"b"]))]], footer=newer)
     with archive.open(io.BytesIO(data)) as opened:
