@@ -2,14 +2,17 @@
 balls, clouds of noise. All are made here from formulas.
 
     python benchmarks/foreign.py [MODEL] [--count 12] [--effort 0]
+    python benchmarks/foreign.py --count 300 --save DIR
 
-Prints the mean CD x 1e4 of the codes for each kind, beside the noise floor.
+Prints the mean CD x 1e4 of the codes for each kind, beside the noise floor; or writes the shapes, an array for each
+kind, to fine-tune on.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -100,7 +103,14 @@ def main() -> None:
     parser.add_argument("model", nargs="?", default="shapes-128")
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--effort", type=int, default=0)
+    parser.add_argument("--save", type=Path, metavar="DIR")
     arguments = parser.parse_args()
+    if arguments.save:
+        arguments.save.mkdir(parents=True, exist_ok=True)
+        for kind, make in KINDS.items():
+            clouds = [make(np.random.default_rng(seed)) for seed in range(arguments.count)]
+            np.save(arguments.save / f"{kind}.npy", np.array(clouds, np.float32))
+        return
     codec = Codec(load(arguments.model), arguments.effort)
     print(f"{'kind':26}{'CD e-4':>9}{'floor':>9}{'x floor':>9}")
     for kind, make in KINDS.items():

@@ -91,12 +91,12 @@ ITEMS = [  # picture, what it shows, the command that drew it
     ),
     (
         "map-vae-n.png",
-        "The same by the latents of a VAE with normal latents.",
+        "The same by the latents of a VAE with normal latents, which saw nothing but chairs.",
         "pcbin plot map shapes.pcb {} --latents vae-n",
     ),
     (
         "map-vae-gm.png",
-        "The same by the latents of a VAE with a Gaussian mixture.",
+        "The same by the latents of a VAE with a Gaussian mixture, which saw nothing but chairs.",
         "pcbin plot map shapes.pcb {} --latents vae-gm",
     ),
     (
