@@ -181,6 +181,7 @@ class Batches:
         self.settled_at = config.settle_from * count if count else math.inf
         self.clouds = np.concatenate([source.points for source in sources]) if sources else None
         self.lengths = np.array([len(source) for source in sources])
+        self.starts = np.cumsum(self.lengths) - self.lengths
         weights = self.lengths.astype(float) ** config.balance
         self.weights = weights / weights.sum() if sources else weights
         self.drawn = 0
@@ -197,8 +198,7 @@ class Batches:
             assert self.clouds is not None
             source = rng.choice(len(self.lengths), real, p=self.weights)
             within = (rng.random(real) * self.lengths[source]).astype(np.intp)
-            starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
-            parts.append(self.clouds[starts[source] + within])
+            parts.append(self.clouds[self.starts[source] + within])
         if self.drawn:
             parts.append(self.stream[step])
         held = parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,6 @@ def evaluate(
     *,
     effort: int = 0,
     emd: int = EMD_SAMPLE,
-    progress: Callable[[Iterable[Any], int], Iterable[Any]] = lambda steps, _: steps,
 ) -> dict[str, Any]:
     """Reconstruct a random half of each cloud and compare it with that half; the other half gives the floor.
 
@@ -55,7 +54,7 @@ def evaluate(
     ways = reconstructors(model, effort)
     rows: dict[str, list[tuple[Source, int, dict[str, float]]]] = {way: [] for way in (*ways, "floor")}
     work = [(source, start) for source in sources for start in range(0, len(source), BATCH)]
-    for source, start in progress(work, len(work)):
+    for source, start in work:
         clouds, others = halves(source.points[start : start + BATCH])
         for way in rows:
             decoded = others if way == "floor" else ways[way](clouds)

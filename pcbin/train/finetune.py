@@ -12,10 +12,9 @@ import torch
 from pcbin.errors import TrainingError
 from pcbin.train import loop
 from pcbin.train.config import Config, DataConfig, LogConfig, OptimConfig
-from pcbin.train.data import PROCEDURAL, Batches, Clouds, Source, halves
+from pcbin.train.data import PROCEDURAL, Batches, Source, halves
 from pcbin.train.export import export, restore
 from pcbin.train.latents import BinaryBeta
-from pcbin.train.networks import Autoencoder
 from pcbin.train.state import State, with_optimiser
 
 RATE = 3e-4
@@ -65,7 +64,8 @@ def fine_tune(
     batches = Batches(training, data, points=architecture.points, batch=optim.batch, seed=seed)
     state = with_optimiser(model, config, torch.device(device))
     clouds, others = halves(np.concatenate([source.points for source in held]))
-    before = _distortion(state.average, clouds)
+    binary = isinstance(model.latent, BinaryBeta)
+    before = loop.mean_distortion(state.average, clouds, rounded=binary)
     started = time.monotonic()
     if steps is None:
         steps = _affordable_steps(config, state, batches, minutes)
@@ -73,7 +73,7 @@ def fine_tune(
     config = replace(config, optim=replace(optim, steps=steps))
     loop.train(config, state, batches, [], directory, report, stop)
     seconds = time.monotonic() - started
-    after = _distortion(state.average, clouds)
+    after = loop.mean_distortion(state.average, clouds, rounded=binary)
     summary = {"from": base, "steps": state.step, "seconds": round(seconds), "held_out_cd": [before, after]}
     export(out, state.average, config, summary)
     floor = float(loop.distortions(clouds, others).mean())
@@ -103,8 +103,3 @@ def _affordable_steps(config: Config, state: State, batches: Batches, minutes: f
     for _ in range(TIMED_STEPS):
         loop.step(state, batches, config)
     return max(TIMED_STEPS, int(minutes * 60 / ((time.monotonic() - started) / TIMED_STEPS)))
-
-
-def _distortion(model: Autoencoder, clouds: Clouds) -> float:
-    decoded = loop.reconstructions(model, clouds, rounded=isinstance(model.latent, BinaryBeta))
-    return float(loop.distortions(clouds, decoded).mean())

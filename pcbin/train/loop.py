@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pcbin.errors import TrainingError
-from pcbin.train import checkpoint, parallel
+from pcbin.train import checkpoint, neighbours, parallel
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import Config, OptimConfig
 from pcbin.train.data import Batches, Source, halves
@@ -152,10 +152,13 @@ def reconstructions(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) ->
 
 def distortions(clouds: np.ndarray, decoded: np.ndarray) -> np.ndarray:
     """Chamfer distance (n,) in mean form between clouds (n, N, 3) and decoded (n, M, 3)."""
-    from pcbin.train import neighbours
-
     sums, _ = neighbours.chamfer(clouds, decoded)
     return np.asarray(sums[:, 0] / clouds.shape[1] + sums[:, 1] / decoded.shape[1])
+
+
+def mean_distortion(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) -> float:
+    """Mean CD, mean form, of clouds (n, N, 3) through the model's mode, or through its bits."""
+    return float(distortions(clouds, reconstructions(model, clouds, rounded=rounded)).mean())
 
 
 def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:
@@ -163,10 +166,9 @@ def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:
     if not sources:
         return {}
     clouds, _ = halves(np.concatenate([source.points for source in sources]))
-    row = {"validation_cd": float(distortions(clouds, reconstructions(model, clouds, rounded=False)).mean())}
+    row = {"validation_cd": mean_distortion(model, clouds, rounded=False)}
     if isinstance(model.latent, BinaryBeta):
-        decoded = reconstructions(model, clouds, rounded=True)
-        row["validation_cd_bits"] = float(distortions(clouds, decoded).mean())
+        row["validation_cd_bits"] = mean_distortion(model, clouds, rounded=True)
     return row
 
 
