@@ -52,9 +52,7 @@ def _slices(count: int, width: int) -> Iterator[slice]:
     return (slice(start, start + width) for start in range(0, count, width))
 
 
-def _factors(
-    a: NDArray[np.float32], b: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _factors(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Matrices (N, 4) and (4, M) whose product, a.b - |b|^2 / 2, is largest for the nearest."""
     left = np.concatenate([a, np.ones((len(a), 1), np.float32)], axis=1)
     return left, np.concatenate([b.T, -_squares(b)[None] / 2])
@@ -70,9 +68,7 @@ def _squares(offsets: NDArray[F]) -> NDArray[F]:
 TOLERANCE = np.float32(20 * 2.0**-24)
 
 
-def _winners(
-    a: NDArray[np.float64], b: NDArray[np.float64], products: NDArray[np.float32]
-) -> NDArray[np.intp]:
+def _winners(a: NDArray[np.float64], b: NDArray[np.float64], products: NDArray[np.float32]) -> NDArray[np.intp]:
     """Indices (len(a),) of the nearest in `b`, from their float32 products (len(a), len(b))."""
     every = np.arange(len(a))
     index: NDArray[np.intp] = products.argmax(axis=1)
@@ -125,9 +121,7 @@ def emd(a: NDArray[Any], b: NDArray[Any]) -> float:
         raise ExtraError.of("eval", "scipy") from error
     a, b = _cloud(a), _cloud(b)
     if len(a) != len(b):
-        raise CloudError(
-            f"{len(a)} points cannot be matched one to one with {len(b)}", remedy="resample first"
-        )
+        raise CloudError(f"{len(a)} points cannot be matched one to one with {len(b)}", remedy="resample first")
     distances = cdist(a, b)
     return float(distances[linear_sum_assignment(distances)].mean())
 

@@ -19,9 +19,7 @@ settings.register_profile("pcbin", deadline=None)  # a busy machine is no failur
 settings.load_profile("pcbin")
 
 
-def write_model(
-    path: Path, *, seed: int = 0, points: int = 2048, kind: str = "beta", encoder: str = "bps"
-) -> Path:
+def write_model(path: Path, *, seed: int = 0, points: int = 2048, kind: str = "beta", encoder: str = "bps") -> Path:
     """A model file of random weights at `path`, 32 wide."""
     config = Config(
         name=path.stem,

@@ -19,9 +19,7 @@ NEAR, FAR = np.array([20.0, 60.0, 120.0]), np.array([168.0, 196.0, 224.0])  # co
 DETAIL = 2  # pixels drawn per pixel shown, both ways
 
 
-def sheet(
-    rows: Sequence[Sequence[NDArray[np.floating] | None]], *, size: int = 160, splat: float = 1.2
-) -> Image:
+def sheet(rows: Sequence[Sequence[NDArray[np.floating] | None]], *, size: int = 160, splat: float = 1.2) -> Image:
     """Draw rows of clouds on white.
 
     Args:
@@ -37,9 +35,7 @@ def sheet(
     for i, row in enumerate(rows):
         for j, cloud in enumerate(row):
             if cloud is not None and len(cloud):
-                image[i * size : (i + 1) * size, j * size : (j + 1) * size] = draw(
-                    cloud, size=size, splat=splat
-                )
+                image[i * size : (i + 1) * size, j * size : (j + 1) * size] = draw(cloud, size=size, splat=splat)
     return image
 
 
@@ -52,9 +48,7 @@ def draw(cloud: NDArray[np.floating], *, size: int = 160, splat: float = 1.2) ->
     colours = (FAR + shade * (NEAR - FAR)).astype(np.uint8)
     disc = _disc(splat * DETAIL)
     corner = np.stack([(1 - view[:, 1]) / 2, (1 + view[:, 0]) / 2], axis=1) * (side - 1)
-    pixels = (
-        np.rint(corner).astype(int)[:, None] + disc
-    )  # (N, disc, 2): far points first, near ones over them
+    pixels = np.rint(corner).astype(int)[:, None] + disc  # (N, disc, 2): far points first, near ones over them
     inside = ((pixels >= 0) & (pixels < side)).all(axis=2)
     canvas = np.full((side, side, 3), 255, np.uint8)
     canvas[tuple(pixels[inside].T)] = np.broadcast_to(colours[:, None], (*inside.shape, 3))[inside]
@@ -71,9 +65,7 @@ def write_png(path: str | os.PathLike[str], image: Image, *, overwrite: bool = F
 def png(image: Image) -> bytes:
     """An (H, W, 3) uint8 image as a PNG file (ISO/IEC 15948)."""
     height, width, _ = image.shape
-    lines = np.concatenate(
-        [np.zeros((height, 1), np.uint8), image.reshape(height, -1)], axis=1
-    )  # filter 0 each
+    lines = np.concatenate([np.zeros((height, 1), np.uint8), image.reshape(height, -1)], axis=1)  # filter 0 each
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)

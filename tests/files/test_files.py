@@ -159,9 +159,7 @@ class TestRead:
 
 class TestWrite:
     @pytest.mark.parametrize("format", files.FORMATS)
-    @pytest.mark.parametrize(
-        ("place", "dtype"), [(0, "f4"), (5.0, "f4"), (5412345.678, "f8"), (1e39, "f8")]
-    )
+    @pytest.mark.parametrize(("place", "dtype"), [(0, "f4"), (5.0, "f4"), (5412345.678, "f8"), (1e39, "f8")])
     def test_takes_float64_where_the_place_needs_it(self, tmp_path, format, place, dtype):
         points = POINTS.astype(np.float64) * max(1, place / 1e6) + place
         path = tmp_path / f"a.{format}"

@@ -127,6 +127,7 @@ class TestReplacing:
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError(errno.ENOSPC, "No space left on device")])
     def test_leaves_nothing_new_when_it_fails(self, tmp_path, error):
         (tmp_path / "a.bin").write_bytes(b"old")
+
         def write_half():
             with replacing(tmp_path / "a.bin", overwrite=True) as stream:
                 stream.write(b"half")
