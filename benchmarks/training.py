@@ -8,15 +8,16 @@ Times each part alone on procedural shapes with the default Beta-VAE, then whole
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 
-import numba
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from pcbin.train import loop, neighbours, procedural
+from pcbin import neighbours
+from pcbin.train import loop, procedural
 from pcbin.train.config import Config, DataConfig, OptimConfig
 from pcbin.train.data import Batches, Source
 from pcbin.train.state import start
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    numba.set_num_threads(arguments.threads)
+    os.environ["NUMBA_NUM_THREADS"] = str(arguments.threads)
     n, repeats = arguments.batch, arguments.steps
 
     points = np.stack([procedural.shape(0, index) for index in range(256)])
@@ -75,7 +76,7 @@ def main() -> None:
             lambda: neighbours.basis_vectors(clouds, model.encoder.basis.numpy()), repeats, n
         ),
         "networks, forth and back": milliseconds(networks, repeats, n),
-        "Chamfer and its gradient": milliseconds(lambda: neighbours.chamfer(clouds, decoded), repeats, n),
+        "Chamfer and its gradient": milliseconds(lambda: neighbours.chamfer_gradient(clouds, decoded), repeats, n),
         "optimiser step": milliseconds(state.optimiser.step, repeats, n),
         "average of the weights": milliseconds(lambda: loop._follow(state, config.optim), repeats, n),
     }

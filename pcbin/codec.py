@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from pcbin import bits
 from pcbin.cloud import Frame, clean, normalise
 from pcbin.errors import CloudError, ModelError
-from pcbin.metrics import closest, unit_chamfer
 from pcbin.model import DEFAULT, Model, load
+from pcbin.neighbours import chamfer, pairs
 
 BATCH = 64  # clouds that go through a network together
 TRIALS = 8  # flips that one round of `effort` measures exactly
@@ -67,18 +67,17 @@ class Codec:
 
     def distortion(self, clouds: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Chamfer distances (B,), mean form, between clouds (B, points, 3) and what their codes decode to."""
-        pairs = zip(clouds, self.decode(codes), strict=True)
-        return np.array([unit_chamfer(cloud, decoded) for cloud, decoded in pairs], np.float32)
+        return chamfer(clouds, self.decode(codes))
 
     def _search(self, cloud: NDArray[np.float32], code: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A code at least as near to `cloud`, after at most `effort` rounds of bit flips."""
         best = bits.unpack(code)
         decoded = self.model.decode(best[None])[0]
-        distance = unit_chamfer(cloud, decoded)
+        distance = chamfer(cloud[None], decoded[None])[0]
         for _ in range(self.effort):
             trials = self._promising(cloud, decoded, best)
             clouds = self.model.decode(trials)
-            distances = [unit_chamfer(cloud, trial) for trial in clouds]
+            distances = chamfer(np.broadcast_to(cloud, clouds.shape), clouds)
             winner = int(np.argmin(distances))
             if distances[winner] >= distance:
                 break
@@ -94,7 +93,7 @@ class Codec:
         A flip is judged by the distance over today's pairs of nearest points: an upper bound of its Chamfer
         distance that needs no new search.
         """
-        forth, back = closest(decoded, cloud), closest(cloud, decoded)
+        *_, (forth,), (back,) = pairs(decoded[None], cloud[None])
         neighbours = self.model.decode(best ^ np.eye(len(best), dtype=bool))
         bounds = np.square(neighbours - cloud[forth]).sum(axis=(1, 2))
         bounds += np.square(neighbours[:, back] - cloud).sum(axis=(1, 2))

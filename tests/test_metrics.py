@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from pcbin import metrics
 from pcbin.errors import CloudError, ExtraError
+from pcbin.neighbours import exact
 
 
 def brute(a, b):
@@ -55,16 +56,16 @@ class TestNearest:
         np.testing.assert_array_equal(index, np.arange(500))
 
     def test_takes_the_first_of_equals(self, monkeypatch):
-        for width in (metrics.WIDTH, 2):
-            monkeypatch.setattr(metrics, "WIDTH", width)
+        for width in (exact.WIDTH, 2):
+            monkeypatch.setattr(exact, "WIDTH", width)
             assert metrics.nearest(np.zeros((2, 3)), np.ones((9, 3)))[1].tolist() == [0, 0]
 
     def test_holds_one_block_of_distances_at_a_time(self, monkeypatch):
         a, b = sphere(500, 0), sphere(300, 1)
         whole = metrics.nearest(a, b)
         for block, width in ((1, 1), (1000, 7), (1000, 299), (299 * 300, 300)):
-            monkeypatch.setattr(metrics, "BLOCK", block)
-            monkeypatch.setattr(metrics, "WIDTH", width)
+            monkeypatch.setattr(exact, "BLOCK", block)
+            monkeypatch.setattr(exact, "WIDTH", width)
             for part, expected in zip(metrics.nearest(a, b), whole, strict=True):
                 np.testing.assert_array_equal(part, expected)
 
@@ -88,7 +89,14 @@ class TestChamfer:
     def test_float32_form_agrees(self):
         a, b = sphere(2048, 0), sphere(2048, 1)
         assert metrics.unit_chamfer(a, b) == pytest.approx(metrics.chamfer(a, b), abs=1e-6)
-        assert np.mean(metrics.closest(a, b) == brute(a, b)[1]) > 0.999
+
+
+class TestCompare:
+    def test_one_search_gives_every_measure(self):
+        a, b = sphere(500, 0), sphere(400, 1)
+        alone = [metrics.chamfer(a, b), metrics.f_score(a, b, 0.05), metrics.d1_psnr(a, b)]
+        for found in (metrics.compare(a, b), *metrics.compare_units(a[None], b[None])):
+            assert [found.chamfer(), found.f_score(0.05), found.d1_psnr()] == pytest.approx(alone, rel=1e-4)
 
 
 class TestFScore:

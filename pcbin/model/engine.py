@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.metrics import closest
 from pcbin.model.config import Config, Encoder
+from pcbin.neighbours import basis_vectors
 
 Array = NDArray[np.float32]
 EPSILON = 1e-5  # of LayerNorm, as in training
@@ -70,7 +70,7 @@ class BasisPoints:
     mlp: Mlp
 
     def __call__(self, inputs: Array) -> Array:
-        return self.mlp(basis_features(inputs, self.basis))
+        return self.mlp(basis_vectors(inputs, self.basis).reshape(len(inputs), self.basis.size))
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,6 @@ class PointNet:
                 cloud = layer(cloud, relu=True)
             features[i] = cloud.max(axis=0)
         return self.mlp(features)
-
-
-def basis_features(clouds: Array, basis: Array) -> Array:
-    """Clouds (B, n, 3) to features (B, 3 m): basis points (m, 3) to their nearest cloud points."""
-    features = np.empty((len(clouds), *basis.shape), np.float32)
-    for cloud, feature in zip(clouds, features, strict=True):
-        feature[:] = cloud[closest(basis, cloud)] - basis
-    return features.reshape(len(clouds), basis.size)
 
 
 def build_encoder(encoder: Encoder, tensors: Mapping[str, Array]) -> Network:

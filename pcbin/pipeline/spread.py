@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 AHEAD = 4  # items a worker is given beyond the one whose results are awaited
 _END = object()
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def spread(function: Callable[[Item], Iterable[Result]], items: Iterable[Item], jobs: int = 1) -> Iterator[Result]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pcbin.train import neighbours
+from pcbin import neighbours
 
 
 class _Chamfer(torch.autograd.Function):
@@ -16,10 +16,7 @@ class _Chamfer(torch.autograd.Function):
         if not torch.isfinite(decoded).all():
             ctx.save_for_backward(torch.zeros_like(decoded))
             return torch.full((len(decoded),), torch.nan)
-        if not torch.isfinite(decoded).all():
-            ctx.save_for_backward(torch.zeros_like(decoded))
-            return torch.full((len(decoded),), torch.nan)
-        sums, gradients = neighbours.chamfer(clouds.numpy(), decoded.detach().numpy())
+        sums, gradients = neighbours.chamfer_gradient(clouds.numpy(), decoded.detach().numpy())
         ctx.save_for_backward(torch.from_numpy(gradients))
         return torch.from_numpy(sums).sum(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,16 @@ F_SCORE_AT = 0.02
 EMD_SAMPLE = 24
 
 
-def measures(reference: Clouds, other: Clouds) -> dict[str, float]:
-    """Chamfer (mean and sum form), F-score at 0.02 and D1 PSNR of two clouds of equal size in the unit sphere."""
-    distance = metrics.chamfer(reference, other)
-    return {
-        "cd": distance,
-        "cd_sum": distance * len(reference),
-        "f_score": metrics.f_score(reference, other, F_SCORE_AT),
-        "d1_psnr": metrics.d1_psnr(reference, other),
-    }
+def measures(references: Clouds, others: Clouds) -> Iterator[dict[str, float]]:
+    """Chamfer (mean and sum form), F-score at 0.02 and D1 PSNR of pairs of clouds of equal size in the unit sphere,
+    (B, N, 3) each; one search for neighbours serves them all."""
+    for comparison in metrics.compare_units(references, others):
+        yield {
+            "cd": comparison.chamfer(),
+            "cd_sum": comparison.chamfer() * references.shape[1],
+            "f_score": comparison.f_score(F_SCORE_AT),
+            "d1_psnr": comparison.d1_psnr(),
+        }
 
 
 def reconstructors(model: Model, effort: int = 0) -> dict[str, Callable[[Clouds], Clouds]]:
@@ -58,10 +59,9 @@ def evaluate(
         clouds, others = halves(source.points[start : start + BATCH])
         for way in rows:
             decoded = others if way == "floor" else ways[way](clouds)
-            for index, (cloud, answer) in enumerate(zip(clouds, decoded, strict=True), start):
-                row = measures(cloud, answer)
+            for index, row in enumerate(measures(clouds, decoded), start):
                 if index < emd:
-                    row["emd"] = metrics.emd(cloud, answer)
+                    row["emd"] = metrics.emd(clouds[index - start], decoded[index - start])
                 rows[way].append((source, index, row))
     return {way: _grouped(measured) for way, measured in rows.items()}
 

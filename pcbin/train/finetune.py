@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pcbin import neighbours
 from pcbin.errors import TrainingError
 from pcbin.train import loop
 from pcbin.train.config import Config, DataConfig, LogConfig, OptimConfig
@@ -76,7 +77,7 @@ def fine_tune(
     after = loop.mean_distortion(state.average, clouds, rounded=binary)
     summary = {"from": base, "steps": state.step, "seconds": round(seconds), "held_out_cd": [before, after]}
     export(out, state.average, config, summary)
-    floor = float(loop.distortions(clouds, others).mean())
+    floor = float(neighbours.chamfer(clouds, others).mean())
     total = sum(map(len, sources))
     return Gain(total, len(clouds), before, after, floor, seconds, out)
 

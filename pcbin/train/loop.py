@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pcbin import neighbours
 from pcbin.errors import TrainingError
-from pcbin.train import checkpoint, neighbours, parallel
+from pcbin.train import checkpoint, parallel
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import Config, OptimConfig
 from pcbin.train.data import Batches, Source, halves
@@ -150,15 +151,9 @@ def reconstructions(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) ->
     return np.concatenate(decoded)
 
 
-def distortions(clouds: np.ndarray, decoded: np.ndarray) -> np.ndarray:
-    """Chamfer distance (n,) in mean form between clouds (n, N, 3) and decoded (n, M, 3)."""
-    sums, _ = neighbours.chamfer(clouds, decoded)
-    return np.asarray(sums[:, 0] / clouds.shape[1] + sums[:, 1] / decoded.shape[1])
-
-
 def mean_distortion(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) -> float:
     """Mean CD, mean form, of clouds (n, N, 3) through the model's mode, or through its bits."""
-    return float(distortions(clouds, reconstructions(model, clouds, rounded=rounded)).mean())
+    return float(neighbours.chamfer(clouds, reconstructions(model, clouds, rounded=rounded)).mean())
 
 
 def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:

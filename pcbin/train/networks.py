@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pcbin.train import neighbours
+from pcbin import neighbours
 from pcbin.train.config import DecoderConfig, EncoderConfig, ModelConfig
 from pcbin.train.latents import Latent, latent_of
 

@@ -1,19 +1,20 @@
-"""Exact nearest neighbours between point clouds, compiled with numba: the inner loop of every training.
+"""Exact nearest neighbours between point clouds, compiled with numba: the inner loop of every search and training.
 
 Points are sorted along a coarse Morton curve into blocks of 64 with bounding boxes. A block of queries visits the
 blocks of targets in order of box distance and stops when no box can hold anything nearer (the dual-tree search of
-Gray and Moore, NIPS 2000, with one level). The lanes of the inner loop are queries, so it vectorises.
+Gray and Moore, NIPS 2000, with one level). The lanes of the inner loop are queries, so it vectorises. Nothing here
+holds the interpreter's lock, so that the caller may share clouds out to threads.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
-from numpy.typing import NDArray
+from numba import njit
 
 BLOCK = 64
 _CELLS = 16
 _FAR = np.float32(3e38)
+_compiled = njit(cache=True, fastmath=True, nogil=True)
 
 
 def _spread_bits(value: int) -> int:
@@ -23,7 +24,7 @@ def _spread_bits(value: int) -> int:
 _SPREAD = np.array([_spread_bits(value) for value in range(_CELLS)], np.int32)
 
 
-@njit(cache=True, fastmath=True)
+@_compiled
 def _sort(points, order):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Order of the points (n, 3) along a 16-cell Morton curve over their own bounding box, by counting sort."""
     n = points.shape[0]
@@ -53,7 +54,7 @@ def _sort(points, order):  # type: ignore[no-untyped-def]  # pragma: no cover
         counts[codes[i]] += 1
 
 
-@njit(cache=True, fastmath=True)
+@_compiled
 def _blocks(points, order, columns, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Sorted coordinates as columns (3, blocks * 64), the last block filled up with its last point, and boxes
     (6, blocks): three lower, three upper bounds."""
@@ -71,7 +72,7 @@ def _blocks(points, order, columns, boxes):  # type: ignore[no-untyped-def]  # p
             boxes[3 + axis, block] = high
 
 
-@njit(cache=True, fastmath=True)
+@_compiled
 def _compare(qx, qy, qz, targets, first, nearest, where):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Four targets against one block of queries; the first of equals wins, so a filled-up lane never does."""
     ax, bx, cx, dx = targets[0, first], targets[0, first + 1], targets[0, first + 2], targets[0, first + 3]
@@ -96,7 +97,7 @@ def _compare(qx, qy, qz, targets, first, nearest, where):  # type: ignore[no-unt
         nearest[lane] = least if least < nearest[lane] else nearest[lane]
 
 
-@njit(cache=True, fastmath=True)
+@_compiled
 def _search(queries, query_boxes, targets, target_boxes, best, found):  # type: ignore[no-untyped-def]  # pragma: no cover
     """For each query lane the squared distance to, and the sorted position of, its nearest target."""
     blocks = target_boxes.shape[1]
@@ -135,94 +136,75 @@ def _search(queries, query_boxes, targets, target_boxes, best, found):  # type: 
                 worst = max(worst, nearest[lane])
 
 
-@njit(cache=True, fastmath=True)
-def _prepare(points, order, columns, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
+@_compiled
+def _sorted(points):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Order, columns and boxes of the points (n, 3)."""
+    n = points.shape[0]
+    blocks = (n + BLOCK - 1) // BLOCK
+    order = np.empty(n, np.int32)
+    columns = np.empty((3, blocks * BLOCK), np.float32)
+    boxes = np.empty((6, blocks), np.float32)
     _sort(points, order)
     _blocks(points, order, columns, boxes)
+    return order, columns, boxes
 
 
-@njit(cache=True, parallel=True, fastmath=True)
-def _chamfer(clouds, decoded, sums, gradients):  # type: ignore[no-untyped-def]  # pragma: no cover
-    batch, n, _ = clouds.shape
-    m = decoded.shape[1]
-    n_blocks = (n + BLOCK - 1) // BLOCK
-    m_blocks = (m + BLOCK - 1) // BLOCK
-    for item in prange(batch):
-        cloud = clouds[item]
+@_compiled
+def _nearest(query_columns, query_boxes, columns, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    best = np.empty(query_columns.shape[1], np.float32)
+    found = np.empty(query_columns.shape[1], np.int32)
+    _search(query_columns, query_boxes, columns, boxes, best, found)
+    return best, found
+
+
+@_compiled
+def pairs(a, b, forth, back, forth_index, back_index):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for item in range(a.shape[0]):
+        a_order, a_columns, a_boxes = _sorted(a[item])
+        b_order, b_columns, b_boxes = _sorted(b[item])
+        best, found = _nearest(a_columns, a_boxes, b_columns, b_boxes)
+        for i in range(a_order.size):
+            forth[item, a_order[i]] = best[i]
+            forth_index[item, a_order[i]] = b_order[found[i]]
+        best, found = _nearest(b_columns, b_boxes, a_columns, a_boxes)
+        for i in range(b_order.size):
+            back[item, b_order[i]] = best[i]
+            back_index[item, b_order[i]] = a_order[found[i]]
+
+
+@_compiled
+def chamfer_gradient(clouds, decoded, sums, gradients):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for item in range(clouds.shape[0]):
         points = decoded[item]
         gradient = gradients[item]
-        cloud_order = np.empty(n, np.int32)
-        cloud_columns = np.empty((3, n_blocks * BLOCK), np.float32)
-        cloud_boxes = np.empty((6, n_blocks), np.float32)
-        order = np.empty(m, np.int32)
-        columns = np.empty((3, m_blocks * BLOCK), np.float32)
-        boxes = np.empty((6, m_blocks), np.float32)
-        _prepare(cloud, cloud_order, cloud_columns, cloud_boxes)
-        _prepare(points, order, columns, boxes)
+        _, cloud_columns, cloud_boxes = _sorted(clouds[item])
+        order, columns, boxes = _sorted(points)
 
-        best = np.empty(n_blocks * BLOCK, np.float32)
-        found = np.empty(n_blocks * BLOCK, np.int32)
-        _search(cloud_columns, cloud_boxes, columns, boxes, best, found)
+        best, found = _nearest(cloud_columns, cloud_boxes, columns, boxes)
         forward = 0.0
         gradient[:] = 0
-        for i in range(n):
+        for i in range(clouds.shape[1]):
             forward += best[i]
             nearest = order[found[i]]
             for axis in range(3):
                 gradient[nearest, axis] += 2 * (points[nearest, axis] - cloud_columns[axis, i])
 
-        best_back = np.empty(m_blocks * BLOCK, np.float32)
-        found_back = np.empty(m_blocks * BLOCK, np.int32)
-        _search(columns, boxes, cloud_columns, cloud_boxes, best_back, found_back)
+        best, found = _nearest(columns, boxes, cloud_columns, cloud_boxes)
         backward = 0.0
-        for j in range(m):
-            backward += best_back[j]
+        for j in range(order.size):
+            backward += best[j]
             for axis in range(3):
-                gradient[order[j], axis] += 2 * (columns[axis, j] - cloud_columns[axis, found_back[j]])
+                gradient[order[j], axis] += 2 * (columns[axis, j] - cloud_columns[axis, found[j]])
         sums[item, 0] = forward
         sums[item, 1] = backward
 
 
-def chamfer(
-    clouds: NDArray[np.float32], decoded: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Squared nearest distances summed, and what the decoded points do to them.
-
-    Takes clouds (B, N, 3) and decoded (B, M, 3), float32 and finite. Returns sums (B, 2), cloud to decoded and
-    back, and the gradient (B, M, 3) of both sums added with respect to the decoded points.
-    """
-    sums = np.empty((len(clouds), 2), np.float32)
-    gradients = np.empty_like(decoded)
-    _chamfer(np.ascontiguousarray(clouds), np.ascontiguousarray(decoded), sums, gradients)
-    return sums, gradients
-
-
-@njit(cache=True, parallel=True, fastmath=True)
-def _basis_vectors(clouds, basis, features):  # type: ignore[no-untyped-def]  # pragma: no cover
-    batch, n, _ = clouds.shape
-    k = basis.shape[0]
-    n_blocks = (n + BLOCK - 1) // BLOCK
-    k_blocks = (k + BLOCK - 1) // BLOCK
-    basis_order = np.empty(k, np.int32)
-    basis_columns = np.empty((3, k_blocks * BLOCK), np.float32)
-    basis_boxes = np.empty((6, k_blocks), np.float32)
-    _prepare(basis, basis_order, basis_columns, basis_boxes)
-    for item in prange(batch):
-        order = np.empty(n, np.int32)
-        columns = np.empty((3, n_blocks * BLOCK), np.float32)
-        boxes = np.empty((6, n_blocks), np.float32)
-        _prepare(clouds[item], order, columns, boxes)
-        best = np.empty(k_blocks * BLOCK, np.float32)
-        found = np.empty(k_blocks * BLOCK, np.int32)
-        _search(basis_columns, basis_boxes, columns, boxes, best, found)
-        for i in range(k):
+@_compiled
+def basis_vectors(clouds, basis, vectors):  # type: ignore[no-untyped-def]  # pragma: no cover
+    basis_order, basis_columns, basis_boxes = _sorted(basis)
+    for item in range(clouds.shape[0]):
+        _, columns, boxes = _sorted(clouds[item])
+        _, found = _nearest(basis_columns, basis_boxes, columns, boxes)
+        for i in range(basis_order.size):
             for axis in range(3):
-                features[item, basis_order[i], axis] = columns[axis, found[i]] - basis_columns[axis, i]
-
-
-def basis_vectors(clouds: NDArray[np.float32], basis: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Basis point set features (Prokudin et al., ICCV 2019): from each of the basis points (K, 3) the vector to
-    the nearest point of each cloud (B, N, 3), as (B, K, 3) float32."""
-    features = np.empty((len(clouds), len(basis), 3), np.float32)
-    _basis_vectors(np.ascontiguousarray(clouds), np.ascontiguousarray(basis), features)
-    return features
+                vectors[item, basis_order[i], axis] = columns[axis, found[i]] - basis_columns[axis, i]

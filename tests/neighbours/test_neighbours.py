@@ -1,0 +1,104 @@
+"""Both backends against a k-d tree, against each other, and their gradient against torch's."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from pcbin import neighbours
+from pcbin.neighbours import compiled, plain
+
+
+@pytest.fixture(params=[plain, compiled], ids=["plain", "compiled"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setattr(neighbours, "backend", lambda: request.param)
+    return request.param
+
+
+def clouds(seed: int, batch: int, n: int, spread: float = 0.3) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((batch, n, 3)) * spread).astype(np.float32)
+
+
+SIZES = [(2048, 2048), (100, 333), (1, 70), (64, 1), (65, 64)]
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize(("n", "m"), SIZES)
+def test_pairs_are_the_nearest(n: int, m: int) -> None:
+    a, b = clouds(0, 3, n), clouds(1, 3, m, 0.1)
+    found = neighbours.pairs(a, b)
+    for x, y, forth, back, there, here in zip(a, b, *found, strict=True):
+        np.testing.assert_allclose(forth, np.square(cKDTree(y).query(x)[0]), atol=3e-6, rtol=1e-5)
+        np.testing.assert_allclose(back, np.square(cKDTree(x).query(y)[0]), atol=3e-6, rtol=1e-5)
+        np.testing.assert_allclose(forth, np.square(x - y[there]).sum(axis=1), rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(back, np.square(y - x[here]).sum(axis=1), rtol=1e-5, atol=1e-9)
+    means = [x.mean() + y.mean() for x, y in zip(found.forth, found.back, strict=True)]
+    np.testing.assert_allclose(neighbours.chamfer(a, b), means, rtol=1e-5)
+    sums = np.stack([found.forth.sum(axis=1), found.back.sum(axis=1)], axis=1)
+    np.testing.assert_allclose(neighbours.chamfer_gradient(a, b)[0], sums, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("backend")
+def test_identical_and_flat_clouds() -> None:
+    same = np.zeros((2, 128, 3), np.float32)
+    assert np.all(neighbours.chamfer(same, same) == 0)
+    flat = clouds(2, 2, 256)
+    flat[..., 2] = 0.5
+    assert np.all(neighbours.chamfer(flat, flat[:, ::-1]) < 1e-6)
+
+
+@pytest.mark.usefixtures("backend")
+def test_gradient_is_that_of_the_sums() -> None:
+    """Held against torch's own derivative of the brute-force distance matrix."""
+    torch = pytest.importorskip("torch")
+    a, b = clouds(3, 2, 200), clouds(4, 2, 100, 0.2)
+    _, gradient = neighbours.chamfer_gradient(a, b)
+    decoded = torch.tensor(b, dtype=torch.float64, requires_grad=True)
+    squared = (torch.tensor(a, dtype=torch.float64)[:, :, None] - decoded[:, None]).square().sum(-1)
+    (squared.amin(1).sum() + squared.amin(2).sum()).backward()
+    np.testing.assert_allclose(gradient, decoded.grad.numpy(), atol=1e-4)
+
+
+@pytest.mark.usefixtures("backend")
+def test_basis_vectors_lead_to_the_nearest_point() -> None:
+    a, basis = clouds(6, 4, 500), clouds(7, 1, 130)[0]
+    vectors = neighbours.basis_vectors(a, basis)
+    for cloud, found in zip(a, vectors, strict=True):
+        distances, _ = cKDTree(cloud).query(basis)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), distances, atol=1e-5)
+        assert cKDTree(cloud).query(basis + found)[0].max() < 1e-6
+
+
+def test_backends_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = clouds(8, 3, 2048), clouds(9, 3, 2048)
+    answers = []
+    for module in (plain, compiled):
+        monkeypatch.setattr(neighbours, "backend", lambda module=module: module)
+        answers.append(
+            (*neighbours.pairs(a, b)[:2], neighbours.chamfer(a, b), *neighbours.chamfer_gradient(a, b),
+             neighbours.basis_vectors(a, b[0]))
+        )  # fmt: skip
+    for of_plain, of_compiled in zip(*answers, strict=True):
+        differ = np.abs(of_plain - of_compiled) > 3e-6 + 1e-5 * np.abs(of_compiled)
+        assert differ.mean() < 1e-4  # of two neighbours as near as float32 can tell, either may be taken
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = clouds(10, 20, 300), clouds(11, 20, 300)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    alone = neighbours.chamfer_gradient(a, b)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    for one, three in zip(alone, neighbours.chamfer_gradient(a, b), strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_numpy_serves_where_numba_is_not() -> None:
+    check = (
+        "import sys; sys.modules['numba'] = None; from pcbin import neighbours; print(neighbours.backend().__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "pcbin.neighbours.plain"
