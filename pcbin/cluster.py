@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pcbin import bits
 from pcbin.bits import Codes
-from pcbin.errors import ModelError, UsageError
+from pcbin.errors import UsageError
 from pcbin.latent import Decode
 from pcbin.model import Model
 
@@ -43,13 +43,10 @@ def mixture_classes(model: Model, codes: Codes, decode: Decode) -> NDArray[np.in
 
     Raises ModelError when the model's latents are no mixture.
     """
-    if model.config.latent.kind != "mixture":
-        raise ModelError(f"model {model.name} is no mixture and has no classes", remedy="give a VAE-GM")
-    count = model.config.latent.components
     found = np.empty(len(codes), np.int64)
     for start in range(0, len(codes), DECODED):
         part = slice(start, start + DECODED)
-        found[part] = model.raw(decode(codes[part]))[:, :count].argmax(axis=1)
+        found[part] = model.classes(decode(codes[part]))
     return found
 
 

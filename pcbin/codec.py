@@ -42,7 +42,7 @@ class Codec:
     def __init__(self, model: Model, effort: int = 0) -> None:
         self.model = model
         self.effort = effort
-        self.bytes = model.bits // 8
+        self.bytes = model.config.latent.code_bytes
         self.points = model.config.points
 
     def encode(self, clouds: ArrayLike) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from pcbin.model import Config, Decoder, Encoder, Latent, save
+from pcbin.model import Config, Decoder, Encoder, latent_of, save
 
 settings.register_profile("pcbin", deadline=None)  # a busy machine is no failure
 settings.load_profile("pcbin")
@@ -24,7 +24,7 @@ def write_model(path: Path, *, seed: int = 0, points: int = 2048, kind: str = "b
     config = Config(
         name=path.stem,
         points=points,
-        latent=Latent(kind, 128, 3 if kind == "mixture" else 1),
+        latent=latent_of(kind, 128, 3 if kind == "mixture" else 1),
         encoder=Encoder(encoder, (32, 32), basis=64, point_widths=(16, 32) if encoder == "pointnet" else ()),
         decoder=Decoder("mlp", (32, 32)),
         training={"note": "random weights"},

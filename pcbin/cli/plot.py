@@ -118,7 +118,7 @@ def histogram(paths: tuple[Path, ...], out: Path, model: str, count: int, seed: 
 
     loaded = load(model)
     clouds = read_some(paths, count, loaded.config.points, seed)
-    pictures.histogram(out, _latents(loaded, clouds), loaded.config.latent.kind, overwrite=force)
+    pictures.histogram(out, _latents(loaded, clouds), loaded.config.latent, overwrite=force)
 
 
 def _latents(model: Model, clouds: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,14 +8,29 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from pcbin.errors import ModelError
-from pcbin.model.config import Config, Decoder, Encoder, Latent
+from pcbin.model.config import Config, Decoder, Encoder
+from pcbin.model.latents import Latent, latent_of
 from pcbin.model.model import Model
 from pcbin.model.registry import DEFAULT, locate, shipped
 from pcbin.model.weights import cut_decoder, parse, read, save
 
 __all__ = [
-    "DEFAULT", "Config", "Decoder", "Encoder", "Latent", "Model",
-    "cut_decoder", "load", "load_for", "loads","locate", "parse", "read", "save", "shipped",
+    "DEFAULT",
+    "Config",
+    "Decoder",
+    "Encoder",
+    "Latent",
+    "Model",
+    "cut_decoder",
+    "latent_of",
+    "load",
+    "load_for",
+    "loads",
+    "locate",
+    "parse",
+    "read",
+    "save",
+    "shipped",
 ]  # fmt: skip
 
 

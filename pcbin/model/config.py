@@ -4,37 +4,18 @@ tensors, of which shapes, they must be."""
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pcbin.errors import ModelError
+from pcbin.model.latents import Latent, latent_of
+from pcbin.model.latents.base import Shapes
 
 FORMAT_VERSION = 1
-LATENTS = ("beta", "plain", "normal", "mixture")
-ENCODERS = ("bps", "pointnet")
 DECODERS = ("mlp",)
 MAX_WIDTH = 1 << 16
 MAX_LAYERS = 64
-
-Shapes = dict[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Latent:
-    """The distribution of a latent vector of `size` numbers; `components` is for a mixture."""
-
-    kind: str
-    size: int
-    components: int = 1
-
-    @property
-    def outputs(self) -> int:
-        """How many numbers the encoder puts out for one cloud."""
-        if self.kind == "plain":
-            return self.size
-        if self.kind == "mixture":
-            return self.components * (1 + 2 * self.size)
-        return 2 * self.size
 
 
 @dataclass(frozen=True)
@@ -80,23 +61,34 @@ class Config:
             raise ModelError(f"the model's config is damaged: {error!r}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return fields
+        fields = asdict(replace(self, latent=None)) | {"latent": self.latent.to_dict()}  # type: ignore[arg-type]
+        plain: dict[str, Any] = json.loads(json.dumps(fields))
+        return plain
 
     def shapes(self) -> Shapes:
         """Every tensor's name and shape."""
         shapes: Shapes = {}
         if self.encoder is not None:
-            if self.encoder.kind == "bps":
-                shapes["encoder.basis"] = (self.encoder.basis, 3)
-                features = 3 * self.encoder.basis
-            else:
-                features = _blocks(shapes, "encoder.points", 3, self.encoder.point_widths)
+            features = ENCODERS[self.encoder.kind](shapes, self.encoder)
             _mlp(shapes, "encoder", features, self.encoder.widths, self.latent.outputs)
-        if self.latent.kind == "mixture":
-            shapes["latent.means"] = (self.latent.components, self.latent.size)
+        shapes |= {f"latent.{name}": shape for name, shape in self.latent.shapes().items()}
         _mlp(shapes, "decoder", self.latent.size, self.decoder.widths, 3 * self.points)
         return shapes
+
+
+def _basis_points(shapes: Shapes, encoder: Encoder) -> int:
+    shapes["encoder.basis"] = (encoder.basis, 3)
+    return 3 * encoder.basis
+
+
+def _pointnet(shapes: Shapes, encoder: Encoder) -> int:
+    if not encoder.point_widths:
+        raise ValueError("a pointnet encoder needs point_widths")
+    return _blocks(shapes, "encoder.points", 3, encoder.point_widths)
+
+
+# How many features an encoder of each kind makes of a cloud; adds the tensors that takes.
+ENCODERS: dict[str, Callable[[Shapes, Encoder], int]] = {"bps": _basis_points, "pointnet": _pointnet}
 
 
 def _mlp(shapes: Shapes, name: str, inputs: int, widths: tuple[int, ...], outputs: int) -> None:
@@ -125,7 +117,7 @@ def _parse(fields: Any) -> Config:
     config = Config(
         name=name,
         points=_count(fields["points"]),
-        latent=Latent(_one_of(latent["kind"], LATENTS), _count(latent["size"]), _count(latent.get("components", 1))),
+        latent=latent_of(latent["kind"], _count(latent["size"]), _count(latent.get("components", 1))),
         encoder=None
         if encoder is None
         else Encoder(
@@ -137,14 +129,13 @@ def _parse(fields: Any) -> Config:
         decoder=Decoder(_one_of(decoder["kind"], DECODERS), _widths(decoder["widths"])),
         training=dict(fields.get("training", {})),
     )
-    if config.latent.kind == "beta" and config.latent.size % 8:
+    if config.latent.binary and config.latent.size % 8:
         raise ValueError(f"{config.latent.size} bits do not fill whole bytes")
-    if config.encoder is not None and config.encoder.kind == "pointnet" and not config.encoder.point_widths:
-        raise ValueError("a pointnet encoder needs point_widths")
+    config.shapes()
     return config
 
 
-def _one_of(value: Any, allowed: tuple[str, ...]) -> str:
+def _one_of(value: Any, allowed: Iterable[str]) -> str:
     if value not in allowed:
         raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
     return str(value)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.model.config import Config, Encoder
+from pcbin.model.config import Decoder, Encoder
 from pcbin.neighbours import basis_vectors
 
 Array = NDArray[np.float32]
@@ -69,6 +69,10 @@ class BasisPoints:
     basis: Array
     mlp: Mlp
 
+    @classmethod
+    def of(cls, encoder: Encoder, tensors: Mapping[str, Array]) -> BasisPoints:
+        return cls(tensors["basis"], _mlp(len(encoder.widths), tensors))
+
     def __call__(self, inputs: Array) -> Array:
         return self.mlp(basis_vectors(inputs, self.basis).reshape(len(inputs), self.basis.size))
 
@@ -83,6 +87,10 @@ class PointNet:
     layers: tuple[Block, ...]
     mlp: Mlp
 
+    @classmethod
+    def of(cls, encoder: Encoder, tensors: Mapping[str, Array]) -> PointNet:
+        return cls(_blocks("points", len(encoder.point_widths), tensors), _mlp(len(encoder.widths), tensors))
+
     def __call__(self, inputs: Array) -> Array:
         features = np.empty((len(inputs), self.layers[-1].bias.size), np.float32)
         for i, cloud in enumerate(inputs):
@@ -93,13 +101,11 @@ class PointNet:
 
 
 def build_encoder(encoder: Encoder, tensors: Mapping[str, Array]) -> Network:
-    if encoder.kind == "bps":
-        return BasisPoints(tensors["basis"], _mlp(len(encoder.widths), tensors))
-    return PointNet(_blocks("points", len(encoder.point_widths), tensors), _mlp(len(encoder.widths), tensors))
+    return ENCODERS[encoder.kind](encoder, tensors)
 
 
-def build_decoder(config: Config, tensors: Mapping[str, Array]) -> Network:
-    return _mlp(len(config.decoder.widths), tensors)
+def build_decoder(decoder: Decoder, tensors: Mapping[str, Array]) -> Network:
+    return DECODERS[decoder.kind](decoder, tensors)
 
 
 def _mlp(depth: int, tensors: Mapping[str, Array]) -> Mlp:
@@ -114,3 +120,12 @@ def _block(name: str, tensors: Mapping[str, Array]) -> Block:
     weight = tensors[f"{name}.linear.weight"]
     bias, scale, shift = (tensors[f"{name}.{part}"] for part in ("linear.bias", "norm.weight", "norm.bias"))
     return Block(weight, bias, scale, shift, residual=weight.shape[0] == weight.shape[1])
+
+
+ENCODERS: dict[str, Callable[[Encoder, Mapping[str, Array]], Network]] = {
+    "bps": BasisPoints.of,
+    "pointnet": PointNet.of,
+}
+DECODERS: dict[str, Callable[[Decoder, Mapping[str, Array]], Network]] = {
+    "mlp": lambda decoder, tensors: _mlp(len(decoder.widths), tensors)
+}

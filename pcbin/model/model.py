@@ -9,14 +9,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin import bits
 from pcbin.errors import ExtraError, ModelError
 from pcbin.model import engine
 from pcbin.model.config import Config
 from pcbin.model.engine import Array, Network
 from pcbin.model.weights import Weights
-
-CONCENTRATIONS = (1e-3, 1e3)  # the range of a Beta posterior's alpha and beta, softplus of the raw outputs
 
 
 class Model:
@@ -47,8 +44,8 @@ class Model:
 
     @property
     def bits(self) -> int:
-        """How many bits a code has; ModelError when the model makes no codes."""
-        if self.config.latent.kind != "beta":
+        """How many bits a binary code has; ModelError when the model makes none."""
+        if not self.config.latent.binary:
             raise ModelError(
                 f"model {self.name} has {self.config.latent.kind} latents and makes no binary codes",
                 remedy="use a beta model such as shapes-128, or the latents themselves",
@@ -62,8 +59,7 @@ class Model:
             clouds: (B, points, 3) of the unit sphere.
 
         Returns:
-            (B, P) float32; P by the kind of latent: plain z; normal mean, log-variance; mixture logits (C),
-            means (C size), log-variances (C size); beta raw alpha, raw beta.
+            (B, P) float32; what they are is told by the latent, `pcbin.model.latents`.
 
         Raises:
             ModelError: the clouds' shape is not the model's, or the file holds the decoder alone.
@@ -73,46 +69,34 @@ class Model:
     def latents(self, clouds: ArrayLike) -> Array:
         """Clouds (B, points, 3) to their latent vectors (B, size) float32: the posterior's mean, of a mixture
         that of the likeliest component, for beta in [0, 1]."""
-        raw, latent = self.raw(clouds), self.config.latent
-        if latent.kind == "plain":
-            return raw
-        if latent.kind == "normal":
-            return raw[:, : latent.size]
-        if latent.kind == "mixture":
-            means: Array = raw[:, latent.components :].reshape(len(raw), 2 * latent.components, latent.size)
-            likeliest: Array = means[np.arange(len(raw)), raw[:, : latent.components].argmax(axis=1)]
-            return likeliest
-        alpha, beta = np.split(np.clip(np.logaddexp(raw, np.float32(0)), *CONCENTRATIONS), 2, axis=1)
-        mean: Array = alpha / (alpha + beta)
-        return mean
+        return self.config.latent.mode(self.raw(clouds))
+
+    def classes(self, clouds: ArrayLike) -> NDArray[np.intp]:
+        """Clouds (B, points, 3) to the likeliest component (B,) of a mixture; ModelError for other latents."""
+        if (classes := self.config.latent.classify(self.raw(clouds))) is None:
+            raise ModelError(f"model {self.name} is no mixture and has no classes", remedy="give a VAE-GM")
+        return classes
 
     def codes(self, clouds: ArrayLike) -> NDArray[np.uint8]:
-        """Clouds (B, points, 3) to codes (B, bits / 8) uint8: bit i is 1 where alpha_i > beta_i."""
-        size = self.bits
-        raw = self.raw(clouds)
-        return bits.pack(raw[:, :size] > raw[:, size:])
+        """Clouds (B, points, 3) to codes (B, code_bytes) uint8: of a beta model bit i is 1 where alpha_i > beta_i."""
+        return self.config.latent.pack(self.latents(clouds))
 
     def decode(self, latents: ArrayLike) -> Array:
         """Latent vectors (B, size), for beta numbers in [0, 1] or bits, to clouds (B, points, 3) float32."""
-        vectors = _batch(latents, (self.config.latent.size,), "latents")
-        if self.config.latent.kind == "beta":
-            vectors = 2 * vectors - 1
+        vectors = self.config.latent.decoder_input(_batch(latents, (self.config.latent.size,), "latents"))
         return self._decoder(vectors).reshape(len(vectors), self.config.points, 3)
 
     def decode_codes(self, codes: NDArray[np.uint8]) -> Array:
-        """Codes (B, bits / 8) uint8 to clouds (B, points, 3) float32."""
-        size = self.bits
+        """Codes (B, code_bytes) uint8 to clouds (B, points, 3) float32."""
+        size = self.config.latent.code_bytes
         codes = np.asarray(codes)
-        if codes.ndim != 2 or codes.shape[1] != size // 8 or codes.dtype != np.uint8:
-            raise ModelError(f"codes are (B, {size // 8}) uint8 here, not {codes.shape} {codes.dtype}")
-        return self.decode(bits.unpack(codes))
+        if codes.ndim != 2 or codes.shape[1] != size or codes.dtype != np.uint8:
+            raise ModelError(f"codes are (B, {size}) uint8 here, not {codes.shape} {codes.dtype}")
+        return self.decode(self.config.latent.unpack(codes))
 
-    @cached_property
-    def prior_means(self) -> Array:
-        """The means (C, size) of a mixture's prior; ModelError for other latents."""
-        if self.config.latent.kind != "mixture":
-            raise ModelError(f"model {self.name} has {self.config.latent.kind} latents, not a mixture")
-        return self.weights.part("latent")["means"]
+    def draw(self, n: int, *, seed: int = 0) -> Array:
+        """Latent vectors (n, size) from the model's prior, in its own terms: bits, or numbers from Gaussians."""
+        return self.config.latent.draw(n, np.random.default_rng(seed), self.weights.part("latent"))
 
     @cached_property
     def _encoder(self) -> Network:
@@ -124,14 +108,16 @@ class Model:
         tensors = self.weights.part("encoder")
         if self.device == "cpu":
             return engine.build_encoder(self.config.encoder, tensors)
-        network: Network = _torch_engine().build_encoder(self.config.encoder, tensors, self.device)
+        network: Network = _torch_engine().build_encoder(
+            self.config.encoder, self.config.latent.outputs, tensors, self.device
+        )
         return network
 
     @cached_property
     def _decoder(self) -> Network:
         tensors = self.weights.part("decoder")
         if self.device == "cpu":
-            return engine.build_decoder(self.config, tensors)
+            return engine.build_decoder(self.config.decoder, tensors)
         network: Network = _torch_engine().build_decoder(self.config, tensors, self.device)
         return network
 

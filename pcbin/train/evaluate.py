@@ -33,7 +33,7 @@ def measures(references: Clouds, others: Clouds) -> Iterator[dict[str, float]]:
 def reconstructors(model: Model, effort: int = 0) -> dict[str, Callable[[Clouds], Clouds]]:
     """The ways through a model: by its latents and, where it makes codes, by those."""
     ways: dict[str, Callable[[Clouds], Clouds]] = {"latents": lambda clouds: model.decode(model.latents(clouds))}
-    if model.config.latent.kind == "beta":
+    if model.config.latent.binary:
         codec = Codec(model, effort)
         ways["codes"] = lambda clouds: codec.decode(codec.encode(clouds))
     return ways

@@ -61,7 +61,7 @@ def restore(source: str | os.PathLike[str], seed: int = 0) -> tuple[Autoencoder,
     model = Autoencoder(config, seed)
     tensors = {
         f"{part}.{name}": torch.from_numpy(value)
-        for part in ("encoder", "decoder", *(["latent"] if config.latent.kind == "mixture" else []))
+        for part in ("encoder", "decoder", "latent")
         for name, value in loaded.weights.part(part).items()
     }
     model.load_state_dict(tensors)

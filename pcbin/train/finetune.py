@@ -15,7 +15,6 @@ from pcbin.train import loop
 from pcbin.train.config import Config, DataConfig, LogConfig, OptimConfig
 from pcbin.train.data import PROCEDURAL, Batches, Source, halves
 from pcbin.train.export import export, restore
-from pcbin.train.latents import BinaryBeta
 from pcbin.train.state import State, with_optimiser
 
 RATE = 3e-4
@@ -65,7 +64,7 @@ def fine_tune(
     batches = Batches(training, data, points=architecture.points, batch=optim.batch, seed=seed)
     state = with_optimiser(model, config, torch.device(device))
     clouds, others = halves(np.concatenate([source.points for source in held]))
-    binary = isinstance(model.latent, BinaryBeta)
+    binary = model.latent.binary
     before = loop.mean_distortion(state.average, clouds, rounded=binary)
     started = time.monotonic()
     if steps is None:

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Beta, kl_divergence
 
+from pcbin.model.latents import latent_of as latent_of_file
+from pcbin.model.latents.beta import CONCENTRATIONS
+from pcbin.model.latents.beta import PRIOR as PRIOR_BETA
 from pcbin.train.config import LatentConfig
-
-PRIOR_BETA = 0.01
 
 
 class Reconstruct(Protocol):
@@ -36,14 +37,13 @@ class Latent(nn.Module):
     """What every latent answers."""
 
     kind: ClassVar[str]
+    binary: ClassVar[bool] = False  # whether `rounded` means something
+    rounded = False
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__()
         self.size = config.size
-
-    @property
-    def parameters_needed(self) -> int:
-        return 2 * self.size
+        self.parameters_needed = latent_of_file(config.kind, config.size, config.components).outputs
 
     def start(self, head: nn.Linear) -> None:
         """Let the untrained encoder's head answer near the prior, where zero does not."""
@@ -64,10 +64,6 @@ class Plain(Latent):
     """AE: the encoder's output is the latent; no prior, no cost."""
 
     kind = "plain"
-
-    @property
-    def parameters_needed(self) -> int:
-        return self.size
 
     def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
         return Terms(reconstruct(raw), torch.zeros(len(raw), device=raw.device))
@@ -116,10 +112,6 @@ class Mixture(Latent):
         directions = torch.randn(config.components, config.size, generator=torch.Generator().manual_seed(0))
         means = config.spread * directions / directions.norm(dim=1, keepdim=True)
         self.means = nn.Parameter(means, requires_grad=config.means == "free")
-
-    @property
-    def parameters_needed(self) -> int:
-        return self.components * (1 + 2 * self.size)
 
     @torch.no_grad()
     def start(self, head: nn.Linear) -> None:
@@ -180,15 +172,11 @@ class BinaryBeta(Latent):
     """
 
     kind = "beta"
-    _LOW, _HIGH = 1e-3, 1e3
-
-    def __init__(self, config: LatentConfig) -> None:
-        super().__init__(config)
-        self.rounded = False
+    binary = True
 
     def split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """alpha and beta (B, size), each within [1e-3, 1e3]; alpha > beta exactly where its raw output is."""
-        concentration = nn.functional.softplus(raw.float()).clamp(self._LOW, self._HIGH)
+        concentration = nn.functional.softplus(raw.float()).clamp(*CONCENTRATIONS)
         alpha, beta = concentration.chunk(2, -1)
         return alpha, beta
 

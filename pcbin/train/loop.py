@@ -20,7 +20,6 @@ from pcbin.train import checkpoint, parallel
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import Config, OptimConfig
 from pcbin.train.data import Batches, Source, halves
-from pcbin.train.latents import BinaryBeta
 from pcbin.train.networks import Autoencoder
 from pcbin.train.state import State
 
@@ -101,8 +100,7 @@ def step(state: State, batches: Batches, config: Config) -> Tensor:
 def _set_phase(state: State, optim: OptimConfig) -> None:
     rounded = state.step >= optim.rounded_from * optim.steps
     for model in (state.model, state.average):
-        if isinstance(model.latent, BinaryBeta):
-            model.latent.rounded = rounded
+        model.latent.rounded = rounded
     progress = state.step / optim.steps
     rate = optim.rate * min(1.0, (state.step + 1) / optim.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
     for group in state.optimiser.param_groups:
@@ -162,7 +160,7 @@ def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:
         return {}
     clouds, _ = halves(np.concatenate([source.points for source in sources]))
     row = {"validation_cd": mean_distortion(model, clouds, rounded=False)}
-    if isinstance(model.latent, BinaryBeta):
+    if model.latent.binary:
         row["validation_cd_bits"] = mean_distortion(model, clouds, rounded=True)
     return row
 

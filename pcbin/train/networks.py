@@ -1,108 +1,16 @@
-"""The networks of every model in the family: two encoders, one decoder, and the autoencoder that joins them.
-
-Parameter names are the tensor names of the exported file, so the NumPy engine reads them as they are.
-"""
+"""The autoencoder in training: the networks of `pcbin.model.networks`, joined by a latent."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
 
-from pcbin import neighbours
-from pcbin.train.config import DecoderConfig, EncoderConfig, ModelConfig
+from pcbin.model.config import Decoder, Encoder
+from pcbin.model.networks import DECODERS, ENCODERS
+from pcbin.train.config import ModelConfig
 from pcbin.train.latents import Latent, latent_of
-
-
-class Block(nn.Module):
-    """Linear, LayerNorm, SiLU; the input is added where the widths agree."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(inputs, outputs)
-        self.norm = nn.LayerNorm(outputs)
-        self.residual = inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = nn.functional.silu(self.norm(self.linear(x)))
-        return x + y if self.residual else y
-
-
-class MLP(nn.Module):
-    """Blocks of the given widths, then a linear head."""
-
-    def __init__(self, inputs: int, widths: Sequence[int], outputs: int) -> None:
-        super().__init__()
-        self.blocks = nn.Sequential(*(Block(a, b) for a, b in itertools.pairwise([inputs, *widths])))
-        self.head = nn.Linear([inputs, *widths][-1], outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.head(self.blocks(x))
-        return y
-
-
-class BasisEncoder(MLP):
-    """Basis point set features (Prokudin et al., ICCV 2019) and an MLP: clouds (B, N, 3) to (B, outputs)."""
-
-    basis: Tensor
-
-    def __init__(self, config: EncoderConfig, outputs: int, generator: torch.Generator) -> None:
-        super().__init__(3 * config.basis, config.widths, outputs)
-        directions = torch.randn(config.basis, 3, generator=generator)
-        radii = torch.rand(config.basis, 1, generator=generator) ** (1 / 3)
-        basis = directions / directions.norm(dim=1, keepdim=True) * radii
-        self.register_buffer("basis", basis.half().float())  # as exported, so that both find the same neighbours
-
-    def features(self, clouds: Tensor) -> Tensor:
-        if clouds.device.type == "cpu":
-            vectors = torch.from_numpy(neighbours.basis_vectors(clouds.numpy(), self.basis.numpy()))
-        else:
-            basis = self.basis.expand(len(clouds), -1, -1)
-            nearest = torch.cdist(basis, clouds).argmin(2)
-            vectors = clouds.gather(1, nearest[..., None].expand(-1, -1, 3)) - basis
-        return vectors.flatten(1)
-
-    def forward(self, clouds: Tensor) -> Tensor:
-        return super().forward(self.features(clouds))
-
-
-class PointLayer(nn.Module):
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(inputs, outputs)
-        self.norm = nn.LayerNorm(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.norm(self.linear(x)))
-
-
-class PointNetEncoder(MLP):
-    """PointNet (Qi et al., CVPR 2017): shared per-point layers, maximum over points, then an MLP."""
-
-    def __init__(self, config: EncoderConfig, outputs: int) -> None:
-        super().__init__(config.point_widths[-1], config.widths, outputs)
-        self.points = nn.Sequential(*(PointLayer(a, b) for a, b in itertools.pairwise([3, *config.point_widths])))
-
-    def forward(self, clouds: Tensor) -> Tensor:
-        return super().forward(self.points(clouds).amax(1))
-
-
-class Decoder(MLP):
-    """Latents (B, size) to clouds (B, points, 3)."""
-
-    def __init__(self, config: DecoderConfig, inputs: int, points: int) -> None:
-        super().__init__(inputs, config.widths, 3 * points)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return super().forward(latents).view(len(latents), -1, 3)
-
-    @torch.no_grad()
-    def start_from(self, cloud: Tensor) -> None:
-        """Let the untrained decoder answer every latent with this cloud (points, 3), roughly."""
-        self.head.bias.copy_(cloud.flatten())
-        self.head.weight.mul_(0.1)
 
 
 class Autoencoder(nn.Module):
@@ -113,13 +21,11 @@ class Autoencoder(nn.Module):
         self.latent: Latent = latent_of(config.latent)
         generator = torch.Generator().manual_seed(seed)
         outputs = self.latent.parameters_needed
-        self.encoder: MLP = (
-            BasisEncoder(config.encoder, outputs, generator)
-            if config.encoder.kind == "bps"
-            else PointNetEncoder(config.encoder, outputs)
-        )
+        self.encoder = ENCODERS[config.encoder.kind](Encoder(**asdict(config.encoder)), outputs, generator)
         self.latent.start(self.encoder.head)
-        self.decoder = Decoder(config.decoder, config.latent.size, config.points)
+        self.decoder = DECODERS[config.decoder.kind](
+            Decoder(**asdict(config.decoder)), config.latent.size, config.points
+        )
 
     def decode(self, latents: Tensor) -> Tensor:
         clouds: Tensor = self.decoder(self.latent.decoder_input(latents))

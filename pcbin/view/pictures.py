@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping, Sequence
-from math import lgamma
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import ExtraError, UsageError
 from pcbin.files import replacing
+from pcbin.model.latents import Latent
 from pcbin.view import sheet
 
 if TYPE_CHECKING:
@@ -59,23 +59,19 @@ def clouds(
     _save(figure, path, overwrite)
 
 
-def histogram(path: Path, latents: NDArray[np.floating], kind: str, *, overwrite: bool = False) -> None:
-    """The pooled latents (n, size) of a collection beside the density of their prior: Beta(0.01, 0.01) for
-    `kind` "beta", N(0, 1) for "normal"; other kinds have no fixed prior to show."""
+def histogram(path: Path, latents: NDArray[np.floating], latent: Latent, *, overwrite: bool = False) -> None:
+    """The pooled latents (n, size) of a collection beside the density of their prior, where every latent has the
+    same."""
     figure = _figure(5.2, 3.4)
     axes = figure.subplots()
     pooled = latents.ravel()
-    if kind == "beta":
-        edges = np.linspace(0, 1, 51)
-        axes.stairs(np.diff(_beta_cdf(edges)), edges, color="#d1495b", lw=1.6, label="Beta(0.01, 0.01)")
-        axes.set(yscale="log", xlabel="posterior mean of a latent", xlim=(-0.02, 1.02))
-    else:
-        low, high = np.quantile(pooled, (0.001, 0.999))
-        edges = np.linspace(low, high, 81)
-        axes.set(xlabel="posterior mean of a latent")
-        if kind == "normal":
-            mass = np.exp(-(((edges[1:] + edges[:-1]) / 2) ** 2) / 2) / np.sqrt(2 * np.pi) * np.diff(edges)
-            axes.stairs(mass, edges, color="#d1495b", lw=1.6, label="N(0, 1)")
+    low, high = (0, 1) if latent.binary else np.quantile(pooled, (0.001, 0.999))
+    edges = np.linspace(low, high, 51 if latent.binary else 81)
+    axes.set(xlabel="posterior mean of a latent")
+    if latent.binary:
+        axes.set(yscale="log", xlim=(-0.02, 1.02))
+    if (mass := latent.prior_mass(edges)) is not None:
+        axes.stairs(mass, edges, color="#d1495b", lw=1.6, label=latent.prior)
     share = np.histogram(pooled, edges)[0] / max(1, pooled.size)
     axes.stairs(share, edges, fill=True, color="#30638e", alpha=0.6, label=f"{len(latents):,} clouds")
     axes.set_ylabel("share of latents per bin")
@@ -161,19 +157,6 @@ def embed(vectors: NDArray[np.floating], method: str = "tsne", *, seed: int = 0)
         raise ExtraError.of("plot", "scikit-learn") from error
     perplexity = min(30, (len(vectors) - 1) / 3)
     return np.asarray(TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors), np.float64)
-
-
-def _beta_cdf(x: NDArray[np.float64], a: float = 0.01) -> NDArray[np.float64]:
-    """The distribution function of Beta(a, a) at x in [0, 1].
-
-    With u = t^a the integrand t^(a-1) (1-t)^(a-1) loses its pole at 0, and symmetry gives the upper half.
-    """
-    u = np.linspace(0, 1, 4001)
-    low = np.minimum(x, 1 - x)
-    end = low[:, None] ** a * u
-    inner = (1 - end ** (1 / a)) ** (a - 1) / a
-    half = np.trapezoid(inner, end, axis=1) / np.exp(2 * lgamma(a) - lgamma(2 * a))
-    return np.asarray(np.where(x <= 0.5, half, 1 - half))
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -61,23 +61,14 @@ def test_point_encoder(make_model: Callable[..., Path], clouds: NDArray[np.float
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_latents(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
+def test_a_code_of_any_kind(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
     model = load(make_model(kind, kind=kind))
-    raw, latents = model.raw(clouds), model.latents(clouds)
+    latents, codes = model.latents(clouds), model.codes(clouds)
     assert latents.shape == (5, 128)
     assert latents.dtype == np.float32
-    if kind == "plain":
-        expected = raw
-    elif kind == "normal":
-        expected = raw[:, :128]
-    elif kind == "mixture":
-        expected = np.stack([row[3 + 128 * row[:3].argmax() :][:128] for row in raw])
-        assert model.prior_means.shape == (3, 128)
-    else:
-        alpha, beta = np.split(np.log1p(np.exp(raw)), 2, axis=1)
-        expected = alpha / (alpha + beta)
-    np.testing.assert_allclose(latents, expected, rtol=1e-4)
-    assert model.decode(latents).shape == (5, 2048, 3)
+    assert codes.shape == (5, model.config.latent.code_bytes)
+    np.testing.assert_allclose(model.decode_codes(codes), model.decode(model.config.latent.unpack(codes)))
+    assert model.decode(model.draw(3, seed=1)).shape == (3, 2048, 3)
 
 
 def test_codes_are_the_likelier_ends(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
@@ -89,19 +80,19 @@ def test_codes_are_the_likelier_ends(tiny_model: Path, clouds: NDArray[np.float3
     np.testing.assert_array_equal(bits, model.latents(clouds) > 0.5)
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
-def test_only_beta_makes_codes(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_only_some_kinds_have(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
     model = load(make_model(kind, kind=kind))
-    for ask in (
-        lambda: model.codes(clouds),
-        lambda: model.decode_codes(np.zeros((1, 16), np.uint8)),
-        lambda: model.bits,
-    ):
+    if model.config.latent.binary:
+        assert model.bits == 128
+    else:
         with pytest.raises(ModelError, match=f"{kind} latents"):
-            ask()
-    if kind != "mixture":
-        with pytest.raises(ModelError, match="not a mixture"):
-            _ = model.prior_means
+            _ = model.bits
+    if kind == "mixture":
+        np.testing.assert_array_equal(model.classes(clouds), model.raw(clouds)[:, :3].argmax(axis=1))
+    else:
+        with pytest.raises(ModelError, match="no mixture"):
+            model.classes(clouds)
 
 
 def test_shapes_are_checked(tiny_model: Path) -> None:
@@ -136,7 +127,9 @@ def test_torch_engine_agrees(make_model: Callable[..., Path], clouds: NDArray[np
     model = load(make_model("any", encoder=encoder))
     weights = model.weights
     assert weights.config.encoder is not None
-    encode = torch_engine.build_encoder(weights.config.encoder, weights.part("encoder"), "cpu")
+    encode = torch_engine.build_encoder(
+        weights.config.encoder, weights.config.latent.outputs, weights.part("encoder"), "cpu"
+    )
     decode = torch_engine.build_decoder(weights.config, weights.part("decoder"), "cpu")
     np.testing.assert_allclose(encode(clouds), model.raw(clouds), atol=1e-4)
     latents = model.latents(clouds)

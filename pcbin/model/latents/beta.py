@@ -1,0 +1,60 @@
+"""VAE-Beta: z_i ~ Beta(0.01, 0.01), whose mass sits at 0 and 1, so that a rounded latent is a bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import lgamma
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import bits
+from pcbin.model.latents.base import Array, Latent
+
+CONCENTRATIONS = (1e-3, 1e3)  # the range of a posterior's alpha and beta, softplus of the raw outputs
+PRIOR = 0.01
+
+
+@dataclass(frozen=True)
+class Beta(Latent):
+    """Outputs: raw alpha (size), raw beta (size). Latents lie in [0, 1], the decoder is given -1 to 1."""
+
+    kind: ClassVar[str] = "beta"
+    binary: ClassVar[bool] = True
+    code: ClassVar[str] = "bits"
+    prior: ClassVar[str] = f"Beta({PRIOR}, {PRIOR})"
+
+    @property
+    def code_bytes(self) -> int:
+        return self.size // 8
+
+    def mode(self, raw: Array) -> Array:
+        """The posterior's means, alpha / (alpha + beta)."""
+        alpha, beta = np.split(np.clip(np.logaddexp(raw, np.float32(0)), *CONCENTRATIONS), 2, axis=1)
+        mean: Array = alpha / (alpha + beta)
+        return mean
+
+    def pack(self, latents: Array) -> NDArray[np.uint8]:
+        return bits.pack(latents > 0.5)
+
+    def unpack(self, codes: NDArray[np.uint8]) -> Array:
+        return bits.unpack(codes).astype(np.float32)
+
+    def decoder_input(self, latents: Array) -> Array:
+        return 2 * latents - 1
+
+    def draw(self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array]) -> Array:
+        """Bits: those of the prior, all but 1 % of whose mass lies at 0 and 1."""
+        return rng.integers(2, size=(n, self.size)).astype(np.float32)
+
+    def prior_mass(self, edges: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Of the distribution function F(x): with u = t^a the integrand t^(a-1) (1-t)^(a-1) loses its pole at 0, and
+        symmetry gives the upper half."""
+        a, x = PRIOR, np.asarray(edges, np.float64)
+        u = np.linspace(0, 1, 4001)
+        end = np.minimum(x, 1 - x)[:, None] ** a * u
+        inner = (1 - end ** (1 / a)) ** (a - 1) / a
+        half = np.trapezoid(inner, end, axis=1) / np.exp(2 * lgamma(a) - lgamma(2 * a))
+        return np.diff(np.where(x <= 0.5, half, 1 - half))

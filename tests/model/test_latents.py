@@ -1,0 +1,67 @@
+"""The latents: what each kind makes of an encoder's outputs, of a code, and what its prior is."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pcbin.model import latent_of
+from pcbin.model.latents import KINDS
+
+RNG = np.random.default_rng(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_every_kind_answers(kind: str) -> None:
+    latent = latent_of(kind, 16, 3)
+    raw = RNG.normal(size=(5, latent.outputs)).astype(np.float32)
+    mode = latent.mode(raw)
+    assert mode.shape == latent.decoder_input(mode).shape == (5, 16)
+    codes = latent.pack(mode)
+    assert codes.shape == (5, latent.code_bytes)
+    assert codes.dtype == np.uint8
+    np.testing.assert_array_equal(latent.pack(latent.unpack(codes)), codes)
+    tensors = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in latent.shapes().items()}
+    drawn = latent.draw(7, np.random.default_rng(0), tensors)
+    assert drawn.shape == (7, 16)
+    np.testing.assert_array_equal(drawn, latent.draw(7, np.random.default_rng(0), tensors))
+    assert latent_of(**latent.to_dict()) == latent
+
+
+def test_modes() -> None:
+    raw = RNG.normal(size=(5, 200)).astype(np.float32)
+    np.testing.assert_array_equal(latent_of("plain", 200).mode(raw), raw)
+    np.testing.assert_array_equal(latent_of("normal", 100).mode(raw), raw[:, :100])
+    mixture = latent_of("mixture", 33, 3)
+    raw = RNG.normal(size=(5, mixture.outputs)).astype(np.float32)
+    expected = np.stack([row[3 + 33 * row[:3].argmax() :][:33] for row in raw])
+    np.testing.assert_array_equal(mixture.mode(raw), expected)
+    np.testing.assert_array_equal(mixture.classify(raw), raw[:, :3].argmax(axis=1))
+
+
+def test_a_beta_latent_is_the_mean_and_its_code_the_likelier_ends() -> None:
+    latent = latent_of("beta", 64)
+    raw = RNG.normal(size=(5, 128)).astype(np.float32)
+    alpha, beta = np.split(np.log1p(np.exp(raw)), 2, axis=1)
+    np.testing.assert_allclose(latent.mode(raw), alpha / (alpha + beta), rtol=1e-4)
+    bits = np.unpackbits(latent.pack(latent.mode(raw)), axis=1, bitorder="little")
+    np.testing.assert_array_equal(bits, raw[:, :64] > raw[:, 64:])
+    np.testing.assert_array_equal(latent.decoder_input(latent.unpack(latent.pack(latent.mode(raw)))), 2.0 * bits - 1)
+
+
+def test_a_float_code_holds_what_float16_can() -> None:
+    latent = latent_of("normal", 3)
+    values = np.array([[1 / 3, -1e9, 1e-4]], np.float32)
+    np.testing.assert_allclose(latent.unpack(latent.pack(values)), [[1 / 3, -65504, 1e-4]], rtol=1e-3)
+
+
+def test_priors() -> None:
+    edges = np.linspace(0, 1, 41)
+    beta = np.diff(stats.beta(0.01, 0.01).cdf(edges))
+    assert latent_of("beta", 8).prior_mass(edges) == pytest.approx(beta, abs=1e-5)
+    assert latent_of("normal", 8).prior_mass(edges) == pytest.approx(np.diff(stats.norm.cdf(edges)))
+    assert latent_of("plain", 8).prior_mass(edges) is None
+
+
+def test_what_is_no_latent() -> None:
+    with pytest.raises(ValueError, match="none of beta"):
+        latent_of("gamma", 8)
