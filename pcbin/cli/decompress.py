@@ -19,6 +19,7 @@ from pcbin.files import FORMATS
 @click.option(
     "--frame/--no-frame", default=True, help="At their place and size, or in the unit sphere.  [default: frame]"
 )
+@click.option("--points", type=int, metavar="N", help="Write each cloud with N points, 256 to 100,000.")
 @click.option("--model", metavar="NAME|PATH", help="The model's file, where it is neither shipped nor in the archive.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--device", default="cpu", show_default=True, help="Where the network runs; cuda needs torch.")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin import archive, files
+from pcbin import archive, density, files
 from pcbin.archive import Archive, Record
 from pcbin.cloud import Frame
 from pcbin.codec import BATCH, Codec
@@ -42,6 +42,7 @@ class Plan:
     outdir: str
     format: str
     frame: bool
+    points: int | None
     force: bool
     model: PathLike | None
     device: str
@@ -62,6 +63,7 @@ def decompress(
     format: str = "ply",
     only: Iterable[str] = (),
     frame: bool = True,
+    points: int | None = None,
     model: PathLike | None = None,
     device: str = "cpu",
     jobs: int = 1,
@@ -76,6 +78,7 @@ def decompress(
         format: "ply", "npy", "npz" or "xyz".
         only: names, and patterns of `fnmatch`; all records where there are none.
         frame: put each cloud back at its place and size; else it stays in the unit sphere.
+        points: how many each cloud is to have, 256 to 100,000 (`pcbin.density`); as many as it has where None.
         model: a model's name or file, where it is neither shipped nor in the archive.
         device: where the networks run: "cpu", or a device of torch.
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
@@ -93,7 +96,9 @@ def decompress(
         raise UsageError(f"cannot write format {format!r}", remedy=f"use one of {' '.join(files.FORMATS)}")
     if jobs < 1:
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
-    plan = Plan(os.fspath(path), os.fspath(outdir), format, frame, force, model, device)
+    if points is not None:
+        density.check(points)
+    plan = Plan(os.fspath(path), os.fspath(outdir), format, frame, points, force, model, device)
     with archive.open(path) as source:
         load_for(source, model, device=device)
         numbers = select(source, only)
@@ -145,6 +150,8 @@ def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
             for record, cloud in zip(records, clouds, strict=True):
                 name = record.name or _number(record.index)
                 points, exact = _placed(record, cloud, plan.frame), record.stored is not None
+                if plan.points is not None:
+                    points, exact = density.with_points(points.astype(np.float64), plan.points), False
                 try:
                     files.write(_target(plan, name), points, plan.format, overwrite=plan.force, exact=exact)
                 except OutputError as error:

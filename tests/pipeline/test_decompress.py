@@ -49,6 +49,23 @@ def test_names_places_and_sizes(packed: Path, tmp_path: Path, tiny_model: Path, 
             np.testing.assert_allclose(points, expected, atol=1e-5 * (1 + np.abs(expected).max()))
 
 
+@pytest.mark.parametrize("count", [256, 5000])
+def test_as_many_points_as_asked_for(packed: Path, tmp_path: Path, tiny_model: Path, count: int) -> None:
+    decompress(packed, tmp_path / "out", model=tiny_model, points=count, format="npy")
+    with pcbin.open(packed) as source:
+        for record in source:
+            points = _read(tmp_path / "out" / f"{record.name}.npy")
+            assert points.shape == (count, 3)
+            decoded = pcbin.decode(record, model=tiny_model)
+            assert (np.abs(points.mean(axis=0) - decoded.mean(axis=0)) <= 0.1 * np.ptp(decoded, axis=0)).all()
+
+
+def test_a_number_of_points_that_is_not_offered(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(UsageError, match="256 to 100,000"):
+        decompress(packed, tmp_path / "out", model=tiny_model, points=100)
+    assert not (tmp_path / "out").exists()
+
+
 def test_no_frame(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
     decompress(packed, tmp_path / "out", model=tiny_model, frame=False, format="npy")
     with pcbin.open(packed) as source:
