@@ -49,6 +49,7 @@ def command(
             archive,
             store_above=None if store_above is None else store_above / report.CD_UNITS,
             record_meta=record_meta,
+            advice=not quiet,
             progress=tick,
             **options,
         )

@@ -56,6 +56,7 @@ def command(
             store_above=None if store_above is None else store_above / report.CD_UNITS,
             meta=archive_meta,
             record_meta=record_meta,
+            advice=not quiet,
             progress=tick,
             **options,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +13,10 @@ from pcbin.errors import PartialError
 if TYPE_CHECKING:
     from pcbin.pipeline.describe import Description
     from pcbin.pipeline.encode import Skipped
-    from pcbin.pipeline.summary import Distortion, Restored, Summary
+    from pcbin.pipeline.summary import Advice, Distortion, Restored, Summary
 
 CD_UNITS = 1e4  # Chamfer distances are shown times this
+TIMES = (1.5, 2, 3)  # the noise floor, as `pcbin.pipeline.summary` counts the clouds within
 SHOWN = 10  # items of a list that are printed; JSON has them all
 
 
@@ -43,16 +44,19 @@ def compressed(summary: Summary) -> Iterator[str]:
     added = "" if summary.total == summary.clouds else f"{summary.clouds:,} clouds added; "
     yield (
         f"{summary.archive}: {added}{summary.total:,} clouds in {summary.bytes:,} bytes, "
-        f"{summary.bytes_per_cloud:.1f} bytes per cloud, {summary.ratio:,.0f} times smaller than float32"
+        f"{summary.bytes_per_cloud:.1f} bytes per cloud, {times_smaller(summary.ratio)} than float32"
     )
     yield f"model       {summary.model}"
     if (found := summary.distortion) is not None:
         yield from _distortion(found)
         yield f"noise floor {_floor(found.floor, found.floors)}"
+        yield from _within(found)
+        yield from _directories(summary.directories)
     if summary.stored:
         yield f"stored      {summary.stored:,} clouds, point for point"
     if summary.dropped_points:
         yield f"dropped     {summary.dropped_points:,} points that were NaN or infinite"
+    yield from _advice(summary.advice)
     yield from _list("renamed", [f"{name} to {unique}" for name, unique in summary.renamed])
     yield from _list("no cloud for the metadata of", summary.unused_meta)
     yield from _list("skipped", [f"{item.path}: {item.cause}" for item in summary.skipped])
@@ -66,7 +70,7 @@ def restored(result: Restored) -> Iterator[str]:
 def described(found: Description) -> Iterator[str]:
     yield (
         f"{found.archive}: {found.clouds:,} clouds in {found.bytes:,} bytes, "
-        f"{found.bytes_per_cloud:.1f} bytes per cloud, {found.ratio:,.0f} times smaller than float32"
+        f"{found.bytes_per_cloud:.1f} bytes per cloud, {times_smaller(found.ratio)} than float32"
     )
     carried = ", carried inside" if found.model_inside else ""
     yield f"model       {found.model}, SHA-256 {found.model_sha256[:12]}...{carried}"
@@ -96,6 +100,8 @@ def complain(skipped: Sequence[Skipped], done: str) -> None:
 
 def _distortion(found: Distortion) -> Iterator[str]:
     yield f"CD x 1e4    median {cd(found.median)}, mean {cd(found.mean)}"
+    if found.rms is not None:
+        yield f"RMS         median {found.rms:.3g} in the clouds' own unit"
     yield f"worst       {', '.join(f'{name} {cd(distance)}' for name, distance in found.worst)}"
 
 
@@ -103,6 +109,49 @@ def _floor(floor: float | None, count: int) -> str:
     if floor is None:
         return "not measured: no cloud has twice the model's number of points"
     return f"{cd(floor)}, median of {count:,} sampled {'clouds' if count > 1 else 'cloud'}"
+
+
+def _within(found: Distortion) -> Iterator[str]:
+    if found.within:
+        shares = ", ".join(f"{share:.0%} within {times:g} x" for times, share in found.within)
+        yield f"to floor    {shares} their own floor"
+
+
+def _directories(found: Mapping[str, Distortion]) -> Iterator[str]:
+    if found:
+        rows = [("directory", "clouds", "CD x 1e4", "floor", "RMS", *(f"in {times:g} x" for times in TIMES))]
+        worst = sorted(found.items(), key=lambda item: -item[1].mean)[:SHOWN]
+        rows += [(name, *_numbers(distortion)) for name, distortion in worst]
+        yield ""
+        yield from table(rows)
+        if len(found) > SHOWN:
+            yield f"and {len(found) - SHOWN:,} better ones more"
+        yield ""
+
+
+def _numbers(found: Distortion) -> list[str]:
+    floor = "" if found.floor is None else cd(found.floor)
+    rms = "" if found.rms is None else f"{found.rms:.3g}"
+    shares = [f"{share:.0%}" for _, share in found.within] or [""] * len(TIMES)
+    return [f"{found.clouds:,}", cd(found.mean), floor, rms, *shares]
+
+
+def _advice(found: Sequence[Advice]) -> Iterator[str]:
+    for number, advice in enumerate(found):
+        clouds = "cloud" if advice.clouds == 1 else f"{advice.clouds:,} clouds"
+        gain = (
+            f"not measured; from {cd(advice.before)} to {cd(advice.after)} at the very best"
+            if advice.bound
+            else f"CD x 1e4 from {cd(advice.before)} to {cd(advice.after)} on a sample of {clouds}"
+        )
+        yield f"{'' if number else 'try next':<12}{advice.option}: {gain} ({advice.cost})"
+
+
+def times_smaller(ratio: float) -> str:
+    """A ratio of sizes in words: at least "1.0 times larger" or "1.0 times smaller"."""
+    if ratio < 1:
+        return f"{1 / ratio:,.1f} times larger" if ratio else "larger"
+    return f"{ratio:,.0f} times smaller" if ratio >= 10 else f"{ratio:.1f} times smaller"
 
 
 def _list(title: str, items: Sequence[str]) -> Iterator[str]:

@@ -40,7 +40,7 @@ def describe(source: Archive) -> Description:
     for batch in source.batches():
         if batch.distortion is not None:
             numbers = range(first, first + len(batch))
-            distances.add(batch.names or map(str, numbers), batch.distortion)
+            distances.add(batch.names or map(str, numbers), batch.distortion, batch.radii)
         stored += sum(points is not None for points in batch.stored or ())
         first += len(batch)
     header, clouds = source.header, len(source)

@@ -4,7 +4,7 @@ process: a `Plan` and some sources in, `Encoded` batches out, all picklable."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pcbin.errors import CloudError
 from pcbin.metrics import noise_floor
 from pcbin.model import load
 
+LOOK = 16  # clouds of the first batch that are looked at closely; half as many of the second, ..., one at least
 HELD = 1 << 22  # points that a batch may hold on to until it is known which clouds are stored
 
 
@@ -47,7 +48,8 @@ class Skipped:
 class Encoded:
     """A batch of encoded clouds, in columns as `pcbin.archive.Batch` has them.
 
-    `dropped` counts points that were NaN or infinite; `floor` is the noise floor of one of the clouds.
+    `dropped` counts points that were NaN or infinite; `floors` are the noise floors of some of the clouds, NaN for the
+    others; `samples` some clouds as the model takes them.
     """
 
     names: list[str]
@@ -57,7 +59,8 @@ class Encoded:
     dropped: int
     distortion: NDArray[np.float32] | None
     stored: list[NDArray[Any] | None] | None
-    floor: float | None
+    floors: NDArray[np.float32]
+    samples: list[NDArray[np.float32]]
     skipped: list[Skipped]
 
 
@@ -75,19 +78,28 @@ class _Cloud:
     sample: NDArray[np.float32] | None
 
 
-def encode_files(plan: Plan, sources: Iterable[files.Source]) -> Iterator[Encoded]:
-    """Encode all clouds of the sources, batch by batch; what cannot be read is skipped and told."""
+@dataclass(frozen=True)
+class Part:
+    """Some of the files of a collection, its `number`-th such part."""
+
+    number: int
+    sources: list[files.Source]
+
+
+def encode_files(plan: Plan, part: Part) -> Iterator[Encoded]:
+    """Encode all clouds of the files, batch by batch; what cannot be read is skipped and told."""
     codec = Codec(load(plan.model, device=plan.device), plan.effort)
     batch: list[_Cloud] = []
     skipped: list[Skipped] = []
-    for source in sources:
+    look = max(LOOK >> part.number, 1)
+    for source in part.sources:
         for cloud in _clouds(source, codec.points, plan, skipped):
             batch.append(cloud)
             if len(batch) == BATCH or sum(cloud.count for cloud in batch if cloud.points is not None) > HELD:
-                yield _encode(codec, plan, batch, skipped)
-                batch, skipped = [], []
+                yield _encode(codec, plan, batch, skipped, look)
+                batch, skipped, look = [], [], max(look // 2, 1)
     if batch or skipped:
-        yield _encode(codec, plan, batch, skipped)
+        yield _encode(codec, plan, batch, skipped, look)
 
 
 def _clouds(source: files.Source, size: int, plan: Plan, skipped: list[Skipped]) -> Iterator[_Cloud]:
@@ -122,7 +134,7 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, p
     )
 
 
-def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped]) -> Encoded:
+def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped], look: int) -> Encoded:
     units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
     codes = codec.encode(units)
     distortion = codec.distortion(units, codes) if plan.distortion else None
@@ -138,9 +150,20 @@ def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped
         dropped=sum(cloud.dropped for cloud in batch),
         distortion=distortion,
         stored=stored,
-        floor=next((noise_floor(cloud.sample, codec.points) for cloud in batch if cloud.sample is not None), None),
+        floors=_floors(batch, codec.points, look),
+        samples=[cloud.unit for cloud in batch[:: -(-len(batch) // look) or 1]],
         skipped=skipped,
     )
+
+
+def _floors(batch: list[_Cloud], points: int, look: int) -> NDArray[np.float32]:
+    """The noise floors of `look` of the clouds, as evenly as they come; NaN for the others."""
+    floors = np.full(len(batch), np.nan, np.float32)
+    able = [i for i, cloud in enumerate(batch) if cloud.sample is not None]
+    for i in able[:: -(-len(able) // look) or 1]:
+        if (sample := batch[i].sample) is not None:
+            floors[i] = noise_floor(sample, points)
+    return floors
 
 
 def _exact(points: NDArray[np.float64] | None) -> NDArray[np.float32] | NDArray[np.float64] | None:

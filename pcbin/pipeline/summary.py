@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import statistics
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,28 +14,53 @@ from numpy.typing import NDArray
 from pcbin.pipeline.encode import Encoded, Skipped
 
 FLOAT32 = 4  # bytes of a coordinate in the collection that ratios compare with
+SAMPLES = 32  # clouds kept to try advice on
 WORST = 5  # clouds named for their distortion
+TIMES = (1.5, 2.0, 3.0)  # the floor: how many clouds are within
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """Chamfer distances, mean form, unit sphere. `floor` is the median noise floor of `floors` clouds, a
-    sample of those with points enough (twice the model's); None where there is none."""
+    """Chamfer distances, mean form, unit sphere, of `clouds` clouds.
 
+    `rms` is the median of sqrt(CD / 2) x radius, the root of the mean squared distance between a cloud and its decode
+    in the clouds' own unit; None without frames. `floor` is the median noise floor of `floors` clouds, a sample of
+    those with points enough (twice the model's), and `within` the share of these within 1.5, 2 and 3 times their own;
+    None and empty where there is none.
+    """
+
+    clouds: int
     median: float
     mean: float
+    rms: float | None
     worst: list[tuple[str, float]]
     floor: float | None
     floors: int
+    within: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to try: an option, its mean Chamfer distance on a sample of `clouds` clouds that without it have
+    `before`, and what it costs. `after` is what the sample was measured to give, or, where `bound`, the least it
+    could."""
+
+    option: str
+    cost: str
+    before: float
+    after: float
+    clouds: int
+    bound: bool = False
 
 
 @dataclass(frozen=True)
 class Summary:
     """A finished `compress` or `append`.
 
-    `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `renamed` are the
-    inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the metadata that no cloud
-    has.
+    `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `directories` has the
+    distortion below each top directory, where there are several. `advice` is what to try next, the best first.
+    `renamed` are the inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the metadata
+    that no cloud has.
     """
 
     archive: str
@@ -49,6 +73,8 @@ class Summary:
     stored: int
     dropped_points: int
     distortion: Distortion | None
+    directories: dict[str, Distortion]
+    advice: list[Advice]
     skipped: list[Skipped]
     renamed: list[tuple[str, str]]
     unused_meta: list[str]
@@ -71,30 +97,53 @@ class Restored:
         return asdict(self)
 
 
+def _floats() -> array[float]:
+    return array("f")
+
+
 @dataclass
 class Distances:
-    """Gathers Chamfer distances, in memory that grows by four bytes each."""
+    """Gathers Chamfer distances, in memory that grows by eight bytes each."""
 
-    _values: array[float] = field(default_factory=lambda: array("f"))
+    _values: array[float] = field(default_factory=_floats)
+    _rms: array[float] = field(default_factory=_floats)
+    _floors: array[float] = field(default_factory=_floats)
+    _times: array[float] = field(default_factory=_floats)
     _worst: list[tuple[float, str]] = field(default_factory=list)
 
-    def add(self, names: Iterable[str], values: NDArray[np.float32]) -> None:
-        """Take the distances (n,) of clouds with these names; NaN is unknown."""
-        pairs = [(value, name) for value, name in zip(values.tolist(), names, strict=True) if value == value]
+    def add(
+        self,
+        names: Iterable[str],
+        values: NDArray[np.float32],
+        radii: NDArray[np.float64] | None = None,
+        floors: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Take the distances (n,) of clouds with these names, their radii and noise floors; NaN is unknown."""
+        known = ~np.isnan(values)
+        pairs = [pair for pair, use in zip(zip(values.tolist(), names, strict=True), known, strict=True) if use]
         self._values.extend(value for value, _ in pairs)
         self._worst = heapq.nlargest(WORST, [*self._worst, *pairs])
+        if radii is not None:
+            self._rms.extend((np.sqrt(values / 2) * radii)[known].tolist())
+        if floors is not None:
+            known &= floors > 0
+            self._floors.extend(floors[known].tolist())
+            self._times.extend((values / floors)[known].tolist())
 
-    def summary(self, floors: Sequence[float] = ()) -> Distortion | None:
+    def summary(self) -> Distortion | None:
         """None if there are no distances."""
         if not self._values:
             return None
-        values = np.frombuffer(self._values, np.float32)
+        values, times = np.frombuffer(self._values, np.float32), np.frombuffer(self._times, np.float32)
         return Distortion(
+            clouds=len(values),
             median=float(np.median(values)),
             mean=float(values.mean(dtype=np.float64)),
+            rms=float(np.median(np.frombuffer(self._rms, np.float32))) if self._rms else None,
             worst=[(name, value) for value, name in self._worst],
-            floor=statistics.median(floors) if floors else None,
-            floors=len(floors),
+            floor=float(np.median(np.frombuffer(self._floors, np.float32))) if self._floors else None,
+            floors=len(times),
+            within=[(limit, float((times <= limit).mean())) for limit in TIMES] if len(times) else [],
         )
 
 
@@ -107,17 +156,43 @@ class Tally:
     dropped: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     distances: Distances = field(default_factory=Distances)
-    floors: array[float] = field(default_factory=lambda: array("f"))
+    directories: dict[str, Distances] = field(default_factory=dict)
+    samples: list[NDArray[np.float32]] = field(default_factory=list)  # of all that were seen, evenly
+    seen: int = 0
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
-    def add(self, batch: Encoded, names: list[str]) -> None:
+    def add(self, batch: Encoded, names: Sequence[str]) -> None:
         self.clouds += len(names)
         self.stored += sum(points is not None for points in batch.stored or ())
         self.dropped += batch.dropped
         self.skipped += batch.skipped
-        if batch.floor is not None:
-            self.floors.append(batch.floor)
-        if batch.distortion is not None:
-            self.distances.add(names, batch.distortion)
+        for unit in batch.samples:
+            self.seen += 1
+            if len(self.samples) < SAMPLES:
+                self.samples.append(unit)
+            elif (place := int(self.rng.integers(self.seen))) < SAMPLES:
+                self.samples[place] = unit
+        if batch.distortion is None:
+            return
+        radii = np.array([frame.radius for frame in batch.frames])
+        self.distances.add(names, batch.distortion, radii, batch.floors)
+        tops = np.array([_top(name) for name in names])
+        for top in dict.fromkeys(tops.tolist()):
+            here = np.flatnonzero(tops == top).tolist()
+            self.directories.setdefault(top, Distances()).add(
+                [names[i] for i in here], batch.distortion[here], radii[here], batch.floors[here]
+            )
+
+    def by_directory(self) -> dict[str, Distortion]:
+        """The distortion below each top directory; empty if there is only one."""
+        found = {top: distances.summary() for top, distances in sorted(self.directories.items())}
+        return {top: summary for top, summary in found.items() if summary} if len(found) > 1 else {}
+
+
+def _top(name: str) -> str:
+    """The first directory of a name, "." where it has none."""
+    top, slash, _ = name.partition("/")
+    return top if slash else "."
 
 
 def ratio(clouds: int, points: int, size: int) -> float:
