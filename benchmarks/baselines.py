@@ -18,9 +18,10 @@ from scipy.cluster.vq import kmeans2
 from pcbin.codec import Codec
 from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load
+from pcbin.train.batches import Batches
 from pcbin.train.config import DataConfig
-from pcbin.train.data import Batches, halves
-from pcbin.train.data import load as load_data
+from pcbin.train.pools import load as load_pools
+from pcbin.train.splits import halves
 
 PARTS, CENTROIDS = 16, 256
 
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--latents", type=int, default=16384)
     arguments = parser.parse_args()
 
-    sources = load_data(arguments.data, tuple(arguments.label))
+    sources = load_pools(arguments.data, tuple(arguments.label))
     autoencoder, binary = load(arguments.autoencoder), Codec(load(arguments.binary))
     training = training_latents(autoencoder, [source.part("train") for source in sources], arguments.latents)
     tested = np.concatenate([source.part("test").points for source in sources])

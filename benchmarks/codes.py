@@ -19,7 +19,8 @@ from pcbin.codec import Codec
 from pcbin.generation import POINTS, pairwise_chamfer, quality
 from pcbin.model import load
 from pcbin.search import distances
-from pcbin.train import data
+from pcbin.train.pools import load as load_pools
+from pcbin.train.splits import halves
 
 TOP = 100  # records that are re-ranked
 SHOWN = 10
@@ -69,12 +70,12 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=200, help="how many are generated, and judged by as many")
     options = parser.parse_args()
     codec = Codec(load(options.model))
-    sources = data.load(options.pools)
+    sources = load_pools(options.pools)
 
     def clouds(split: str) -> tuple[list[NDArray[np.float32]], list[list[str]]]:
         parts = [source.part(split) for source in sources]
-        halves = [data.halves(part.points)[0] for part in parts]
-        return halves, [[f"{part.name}/{label}" for label in part.labels] for part in parts]
+        firsts = [halves(part.points)[0] for part in parts]
+        return firsts, [[f"{part.name}/{label}" for label in part.labels] for part in parts]
 
     tests, labels = clouds("test")
     codes = [codec.encode(part) for part in tests]

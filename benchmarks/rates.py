@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.metrics import chamfer
-from pcbin.train import data
+from pcbin.train.pools import load as load_pools
+from pcbin.train.splits import halves
 
 SHAPES = 40  # measured per setting
 
@@ -51,7 +52,7 @@ def rows(clouds: Cloud) -> Iterator[tuple[str, float, float]]:
 
 def main() -> None:
     *pools, out = sys.argv[1:]
-    held = np.concatenate([data.halves(source.part("test").points)[0] for source in data.load(pools)])
+    held = np.concatenate([halves(source.part("test").points)[0] for source in load_pools(pools)])
     clouds = np.random.default_rng(0).permutation(held)[:SHAPES]
     with open(out, "w", newline="") as stream:
         csv.writer(stream).writerows([("codec", "bytes", "cd"), *rows(clouds)])

@@ -18,8 +18,9 @@ from scipy.spatial import cKDTree
 
 from pcbin import neighbours
 from pcbin.train import loop, procedural
+from pcbin.train.batches import Batches
 from pcbin.train.config import Config, DataConfig, OptimConfig
-from pcbin.train.data import Batches, Source
+from pcbin.train.pools import Pool
 from pcbin.train.state import start
 
 
@@ -45,10 +46,10 @@ def main() -> None:
 
     points = np.stack([procedural.shape(0, index) for index in range(256)])
     names = np.array([str(index) for index in range(256)])
-    sources = [Source("procedural", points, names, np.full(256, ""))]
+    pools = [Pool("procedural", points, names, np.full(256, ""))]
     config = Config(data=DataConfig(), optim=OptimConfig(batch=n))
-    batches = Batches(sources, config.data, points=2048, batch=n, seed=0)
-    state = start(config, sources, torch.device("cpu"))
+    batches = Batches(pools, config.data, points=2048, batch=n, seed=0)
+    state = start(config, pools, torch.device("cpu"))
     for _ in range(30):  # a little training, so that decoded points lie near surfaces
         loop.step(state, batches, config)
     model = state.model

@@ -28,7 +28,8 @@ from pcbin.cli import pcbin
 from pcbin.codec import Codec
 from pcbin.collection import header_of
 from pcbin.model import load, shipped
-from pcbin.train import data
+from pcbin.train.pools import load as load_pools
+from pcbin.train.splits import halves
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "pcbin" / "samples"
@@ -164,10 +165,10 @@ def prepare(pools: list[str]) -> None:
     shutil.copytree(SAMPLES, "samples")
     shutil.copy(PICTURES / "rates.csv", ".")
     codec = Codec(load())
-    sources = data.load(pools)
+    sources = load_pools(pools)
     with archive.create("training.pcb", header_of(codec.model)) as writer:
         for source in sources:
-            writer.write(archive.Batch(codec.encode(data.halves(source.part("train").points)[0])))
+            writer.write(archive.Batch(codec.encode(halves(source.part("train").points)[0])))
     for source in sources:
         held = source.part("test")
         for points, name, label in zip(held.points, held.names, held.labels, strict=True):

@@ -48,8 +48,8 @@ def command(
     one random half is coded and compared with its decode, the other half gives the floor.
     """
     try:
-        from pcbin.train.data import load
         from pcbin.train.evaluate import evaluate, table
+        from pcbin.train.pools import load
     except ImportError as error:
         raise ExtraError.of("train", error.name or "numba") from None
     from pcbin.model import load as load_model

@@ -1,1 +1,1 @@
-"""The training room: the only place that imports torch. Nothing of the runtime imports it."""
+"""The training room: recipes, data, networks in training, evaluation. Nothing of the runtime imports it."""

@@ -67,10 +67,16 @@ class DataConfig:
     """probability of a reflection of x, and of y"""
     scale: float = 0.1
     """scale each axis by a factor drawn from 1 - scale .. 1 + scale"""
+    stretch: float = 0.0
+    """probability of a strong scale of each axis instead, by 1 / 1.6 .. 1.6"""
+    warp: float = 0.0
+    """probability of a smooth bend of the whole shape"""
+    mix: float = 0.0
+    """probability of joining what lies on one side of a plane to another shape's other side"""
     yaw: float = 0.0
     """probability of a turn about the vertical by any angle"""
     settle_from: float = 1.0
-    """from this fraction of the steps on, reflections and turns become rarer"""
+    """from this fraction of the steps on, all that is drawn with a probability becomes rarer"""
     settle: float = 0.1
     """... by this factor"""
     procedural: float = 0.1
@@ -88,9 +94,25 @@ class OptimConfig:
     """decay of the exponential moving average of the weights, which is what gets exported"""
     rounded_from: float = 0.75
     """beta only: the fraction of the steps after which the bits themselves are trained on"""
+    levels: float = 0.0
+    """beta only: the share of a batch that is trained on 2 to 8 bit planes of its latents instead of on one"""
+    search: float = 0.0
+    """beta only: the share of a batch that is trained on bits found by gradient search"""
+    search_from: float = 0.5
+    """... from this fraction of the steps on, once bits are trained on"""
+    search_steps: int = 4
+    """... found in so many steps"""
+    naming: float = 0.02
+    """weight of the cross-entropy, in nats, of the encoder's bits to the found ones"""
+    even: float = 0.0
+    """weight of the sliced Wasserstein distance beside Chamfer, both in sum form"""
     alpha: float = 5e-4
     """the reconstruction term is Chamfer in sum form over 2 alpha"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.levels + self.search > 1:
+            raise ValueError("optim.levels and optim.search share a batch: together they are at most 1")
 
 
 @dataclass(frozen=True)

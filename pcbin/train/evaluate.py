@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pcbin import metrics
 from pcbin.codec import BATCH, Codec
 from pcbin.model import Model
-from pcbin.train.data import Source, halves
+from pcbin.train.pools import Pool
+from pcbin.train.splits import halves
 
 Clouds = NDArray[np.float32]
 F_SCORE_AT = 0.02
@@ -41,7 +42,7 @@ def reconstructors(model: Model, effort: int = 0) -> dict[str, Callable[[Clouds]
 
 def evaluate(
     model: Model,
-    sources: Sequence[Source],
+    sources: Sequence[Pool],
     *,
     effort: int = 0,
     emd: int = EMD_SAMPLE,
@@ -53,7 +54,7 @@ def evaluate(
     form, EMD mean distance, both in units of the unit sphere's radius.
     """
     ways = reconstructors(model, effort)
-    rows: dict[str, list[tuple[Source, int, dict[str, float]]]] = {way: [] for way in (*ways, "floor")}
+    rows: dict[str, list[tuple[Pool, int, dict[str, float]]]] = {way: [] for way in (*ways, "floor")}
     work = [(source, start) for source in sources for start in range(0, len(source), BATCH)]
     for source, start in work:
         clouds, others = halves(source.points[start : start + BATCH])
@@ -66,7 +67,7 @@ def evaluate(
     return {way: _grouped(measured) for way, measured in rows.items()}
 
 
-def _grouped(measured: list[tuple[Source, int, dict[str, float]]]) -> dict[str, dict[str, float]]:
+def _grouped(measured: list[tuple[Pool, int, dict[str, float]]]) -> dict[str, dict[str, float]]:
     groups: dict[str, list[dict[str, float]]] = {"all": []}
     for source, index, row in measured:
         label = str(source.labels[index])

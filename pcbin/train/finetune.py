@@ -12,10 +12,13 @@ import torch
 from pcbin import neighbours
 from pcbin.errors import TrainingError
 from pcbin.train import loop
+from pcbin.train.batches import Batches
 from pcbin.train.config import Config, DataConfig, LogConfig, OptimConfig
-from pcbin.train.data import PROCEDURAL, Batches, Source, halves
 from pcbin.train.export import export, restore
+from pcbin.train.pools import PROCEDURAL, Pool
+from pcbin.train.splits import halves
 from pcbin.train.state import State, with_optimiser
+from pcbin.train.validation import mean_distortion
 
 RATE = 3e-4
 TIMED_STEPS = 10
@@ -35,7 +38,7 @@ class Gain:
 
 
 def fine_tune(
-    sources: list[Source],
+    pools: list[Pool],
     base: str,
     *,
     out: Path,
@@ -56,7 +59,7 @@ def fine_tune(
 
     Raises TrainingError where there are fewer than two clouds.
     """
-    training, held = _hold_out(sources)
+    training, held = _hold_out(pools)
     model, architecture = restore(base, seed)
     data = DataConfig(paths=(PROCEDURAL,), yaw=0.0)
     optim = OptimConfig(rate=RATE, warmup=20, rounded_from=0.0, average=0.99)
@@ -65,7 +68,7 @@ def fine_tune(
     state = with_optimiser(model, config, torch.device(device))
     clouds, others = halves(np.concatenate([source.points for source in held]))
     binary = model.latent.binary
-    before = loop.mean_distortion(state.average, clouds, rounded=binary)
+    before = mean_distortion(state.average, clouds, rounded=binary)
     started = time.monotonic()
     if steps is None:
         steps = _affordable_steps(config, state, batches, minutes)
@@ -73,25 +76,25 @@ def fine_tune(
     config = replace(config, optim=replace(optim, steps=steps))
     loop.train(config, state, batches, [], directory, report, stop)
     seconds = time.monotonic() - started
-    after = loop.mean_distortion(state.average, clouds, rounded=binary)
+    after = mean_distortion(state.average, clouds, rounded=binary)
     summary = {"from": base, "steps": state.step, "seconds": round(seconds), "held_out_cd": [before, after]}
     export(out, state.average, config, summary)
     floor = float(neighbours.chamfer(clouds, others).mean())
-    total = sum(map(len, sources))
+    total = sum(map(len, pools))
     return Gain(total, len(clouds), before, after, floor, seconds, out)
 
 
-def _hold_out(sources: list[Source]) -> tuple[list[Source], list[Source]]:
+def _hold_out(pools: list[Pool]) -> tuple[list[Pool], list[Pool]]:
     """Nine tenths to train on; the tenth whose hashes are the largest, at least one cloud, to measure with."""
-    total = sum(map(len, sources))
+    total = sum(map(len, pools))
     if total < 2:
         raise TrainingError(f"{total} cloud is too few to train on and to measure with", remedy="give at least 2")
-    training = [source.part("train") for source in sources]
-    held = [source.part(split) for source in sources for split in ("validation", "test")]
+    training = [source.part("train") for source in pools]
+    held = [source.part(split) for source in pools for split in ("validation", "test")]
     if not sum(map(len, held)) or not sum(map(len, training)):
-        largest = max(sources, key=len)
+        largest = max(pools, key=len)
         cut = max(1, len(largest) // 10)
-        training = [source if source is not largest else source.slice(cut, None) for source in sources]
+        training = [source if source is not largest else source.slice(cut, None) for source in pools]
         held = [largest.slice(0, cut)]
     return [s for s in training if len(s)], [s for s in held if len(s)]
 

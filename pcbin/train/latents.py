@@ -33,12 +33,20 @@ class Terms:
     kl: Tensor
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """What of a binary latent is decoded once rounded latents are trained on: of the first rows of the batch the bits
+    `found` (n, size) by a search, of the share `levels` of the rows, at the end, 2 to 8 bit planes, else the bits."""
+
+    found: Tensor | None = None
+    levels: float = 0.0
+
+
 class Latent(nn.Module):
     """What every latent answers."""
 
     kind: ClassVar[str]
-    binary: ClassVar[bool] = False  # whether `rounded` means something
-    rounded = False
+    binary: ClassVar[bool] = False
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__()
@@ -48,8 +56,8 @@ class Latent(nn.Module):
     def start(self, head: nn.Linear) -> None:
         """Let the untrained encoder's head answer near the prior, where zero does not."""
 
-    def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
-        """Sample the posterior once and measure it."""
+    def terms(self, raw: Tensor, reconstruct: Reconstruct, rounding: Rounding | None = None) -> Terms:
+        """Sample the posterior once and measure it; a binary latent is rounded instead where it is said how."""
         raise NotImplementedError
 
     def mode(self, raw: Tensor) -> Tensor:
@@ -65,7 +73,7 @@ class Plain(Latent):
 
     kind = "plain"
 
-    def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
+    def terms(self, raw: Tensor, reconstruct: Reconstruct, rounding: Rounding | None = None) -> Terms:
         return Terms(reconstruct(raw), torch.zeros(len(raw), device=raw.device))
 
     def mode(self, raw: Tensor) -> Tensor:
@@ -87,7 +95,7 @@ class Normal(Latent):
 
     kind = "normal"
 
-    def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
+    def terms(self, raw: Tensor, reconstruct: Reconstruct, rounding: Rounding | None = None) -> Terms:
         mean, log_variance = raw.chunk(2, -1)
         return Terms(reconstruct(_normal_sample(mean, log_variance)), normal_kl(mean, log_variance))
 
@@ -124,7 +132,7 @@ class Mixture(Latent):
         shape = (self.components, self.size)
         return logits, mean.view(-1, *shape), log_variance.view(-1, *shape)
 
-    def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
+    def terms(self, raw: Tensor, reconstruct: Reconstruct, rounding: Rounding | None = None) -> Terms:
         logits, mean, log_variance = self.split(raw)
         log_weights = logits.log_softmax(-1)
         weights = log_weights.exp()
@@ -164,10 +172,18 @@ def beta_kl(alpha: Tensor, beta: Tensor) -> Tensor:
     return kl_divergence(posterior, Beta(prior, prior, validate_args=False)).sum(-1)
 
 
+def bit_planes(latents: Tensor, planes: Tensor | int) -> Tensor:
+    """Latents in [0, 1] rounded to what so many bit planes can say: 2 ** planes numbers, evenly spaced, 0 and 1 among
+    them. The first plane is the bit."""
+    steps = 2.0**planes - 1
+    rounded: Tensor = (latents * steps).round() / steps
+    return rounded
+
+
 class BinaryBeta(Latent):
     """VAE-Beta: z_i ~ Beta(0.01, 0.01), whose mass sits at 0 and 1, so that a rounded latent is a bit.
 
-    While `rounded`, the decoder is trained on the bits themselves and the encoder straight through them
+    Where it is rounded, the decoder is trained on the bits themselves and the encoder straight through them
     (Bengio et al., 2013), the gradient being that of the posterior mean.
     """
 
@@ -180,13 +196,18 @@ class BinaryBeta(Latent):
         alpha, beta = concentration.chunk(2, -1)
         return alpha, beta
 
-    def terms(self, raw: Tensor, reconstruct: Reconstruct) -> Terms:
+    def terms(self, raw: Tensor, reconstruct: Reconstruct, rounding: Rounding | None = None) -> Terms:
         alpha, beta = self.split(raw)
         kl = beta_kl(alpha, beta)
-        if not self.rounded:
+        if rounding is None:
             return Terms(reconstruct(beta_sample(alpha, beta)), kl)
         mean = alpha / (alpha + beta)
-        return Terms(reconstruct(mean + (self.bits(raw) - mean).detach()), kl)
+        rounded = self.bits(raw)
+        if fine := round(rounding.levels * len(raw)):
+            rounded[-fine:] = bit_planes(mean[-fine:], torch.randint(2, 9, (fine, 1), device=mean.device))
+        if rounding.found is not None:
+            rounded[: len(rounding.found)] = rounding.found
+        return Terms(reconstruct(mean + (rounded - mean).detach()), kl)
 
     def bits(self, raw: Tensor) -> Tensor:
         """The code, 0.0 or 1.0 (B, size)."""

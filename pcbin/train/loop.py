@@ -10,18 +10,22 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
 
-from pcbin import neighbours
 from pcbin.errors import TrainingError
 from pcbin.train import checkpoint, parallel
+from pcbin.train.batches import Batches
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import Config, OptimConfig
-from pcbin.train.data import Batches, Source, halves
+from pcbin.train.latents import Rounding
 from pcbin.train.networks import Autoencoder
+from pcbin.train.pools import Pool
+from pcbin.train.search import search
 from pcbin.train.state import State
+from pcbin.train.validation import evaluate
+from pcbin.train.wasserstein import sliced_wasserstein_sum
 
 Report = Callable[[dict[str, float]], None]
 Stop = Callable[[], bool]
@@ -31,7 +35,7 @@ def train(
     config: Config,
     state: State,
     batches: Batches,
-    validation: list[Source],
+    validation: list[Pool],
     directory: Path,
     report: Report,
     stop: Stop = lambda: False,
@@ -46,15 +50,9 @@ def train(
     with Log(directory / "log.csv") if lead else nullcontext() as log:
         while state.step < config.optim.steps and not parallel.any_of(stop()):
             recent.append(step(state, batches, config))
-            if not math.isfinite(float(recent[-1][0])):
-                raise TrainingError(
-                    f"the loss is {float(recent[-1][0])} at step {state.step}",
-                    path=directory,
-                    remedy="the last checkpoint is good: train again with a smaller optim.rate",
-                )
             last = state.step == config.optim.steps
             if state.step % config.log.every == 0 or last:
-                row = _summary(recent, state, config, time.monotonic() - clock)
+                row = summary(recent, state, config, time.monotonic() - clock)
                 state.seconds, recent = row["seconds"], []
                 if log is not None:
                     if state.step % config.log.evaluate_every == 0 or last:
@@ -73,21 +71,30 @@ def step(state: State, batches: Batches, config: Config) -> Tensor:
     """One step of the optimiser; returns loss, error in sum form and KL, averaged over the batch.
 
     All that is random in it depends on the seed, the number of the step and the process's rank alone.
+    Raises TrainingError, the model as it was, when the loss is not finite.
     """
-    _set_phase(state, config.optim)
+    model, optim = state.model, config.optim
     draw = state.step * parallel.world() + parallel.rank()
     torch.manual_seed((config.seed << 32) + draw)
-    model, optim = state.model, config.optim
     device = next(model.parameters()).device
     clouds = torch.from_numpy(batches[draw]).to(device)
 
     def reconstruct(latents: Tensor, rows: Tensor | None = None) -> Tensor:
-        return chamfer_sum(clouds if rows is None else clouds[rows], model.decode(latents))
+        wanted, decoded = clouds if rows is None else clouds[rows], model.decode(latents)
+        return chamfer_sum(wanted, decoded) + _unevenness(wanted, decoded, optim, half=draw % 2)
 
     with _precision(optim, device):
         raw = model.encoder(clouds).float()
-        terms = model.latent.terms(raw, reconstruct)
-    loss = (terms.error + 2 * optim.alpha * terms.kl).mean()
+        rounding = _rounding(state, optim, raw, clouds)
+        terms = model.latent.terms(raw, reconstruct, rounding)
+    naming = optim.naming * _naming(model, raw, rounding)
+    loss = (terms.error + 2 * optim.alpha * terms.kl + naming).mean()
+    if not math.isfinite(reached := loss.item()):
+        raise TrainingError(
+            f"the loss is {reached} at step {state.step + 1}",
+            remedy="the last checkpoint is good: train again with a smaller optim.rate",
+        )
+    _set_rate(state, optim)
     state.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     parallel.average_gradients(model)
@@ -97,10 +104,37 @@ def step(state: State, batches: Batches, config: Config) -> Tensor:
     return torch.stack([loss, terms.error.mean(), terms.kl.mean()]).detach()
 
 
-def _set_phase(state: State, optim: OptimConfig) -> None:
-    rounded = state.step >= optim.rounded_from * optim.steps
-    for model in (state.model, state.average):
-        model.latent.rounded = rounded
+def _unevenness(wanted: Tensor, decoded: Tensor, optim: OptimConfig, half: int) -> Tensor:
+    """The weighted sliced Wasserstein distance (B,), for its cost measured on every other cloud and counted twice."""
+    error = torch.zeros(len(wanted), device=wanted.device)
+    if optim.even:
+        error[half::2] = 2 * optim.even * sliced_wasserstein_sum(wanted[half::2], decoded[half::2])
+    return error
+
+
+def _rounding(state: State, optim: OptimConfig, raw: Tensor, clouds: Tensor) -> Rounding | None:
+    """How a binary latent is rounded at this step, some of the batch to bits that are searched for; None otherwise."""
+    model, progress = state.model, state.step / optim.steps
+    if not model.latent.binary or progress < optim.rounded_from:
+        return None
+    found = None
+    if (searched := round(optim.search * len(raw))) and progress >= optim.search_from:
+        found = search(model, clouds[:searched], model.latent.mode(raw[:searched]), optim.search_steps)
+    return Rounding(found, optim.levels)
+
+
+def _naming(model: Autoencoder, raw: Tensor, rounding: Rounding | None) -> Tensor:
+    """Cross-entropy in nats (B,) of the encoder's posterior means to the found bits; zero where none were searched."""
+    cost = torch.zeros(len(raw), device=raw.device)
+    if rounding is not None and rounding.found is not None:
+        searched = len(rounding.found)
+        named = model.latent.mode(raw[:searched]).clamp(1e-4, 1 - 1e-4)
+        cost[:searched] = binary_cross_entropy(named, rounding.found, reduction="none").sum(1)
+    return cost
+
+
+def _set_rate(state: State, optim: OptimConfig) -> None:
+    """The learning rate: a linear warm-up, a cosine down to zero."""
     progress = state.step / optim.steps
     rate = optim.rate * min(1.0, (state.step + 1) / optim.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
     for group in state.optimiser.param_groups:
@@ -122,7 +156,7 @@ def _precision(optim: OptimConfig, device: torch.device) -> Any:
     return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()
 
 
-def _summary(recent: list[Tensor], state: State, config: Config, seconds: float) -> dict[str, float]:
+def summary(recent: list[Tensor], state: State, config: Config, seconds: float) -> dict[str, float]:
     loss, error, kl = torch.stack(recent).mean(0).tolist()
     rate = len(recent) * config.optim.batch / max(seconds, 1e-9)
     left = (config.optim.steps - state.step) * config.optim.batch / rate
@@ -135,34 +169,6 @@ def _summary(recent: list[Tensor], state: State, config: Config, seconds: float)
         "seconds": state.seconds + seconds,
         "seconds_left": left,
     }
-
-
-@torch.no_grad()
-def reconstructions(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) -> np.ndarray:
-    """Clouds (n, N, 3) through the model's mode, or through its bits, in batches of 256."""
-    device = next(model.parameters()).device
-    decoded = []
-    for start in range(0, len(clouds), 256):
-        raw = model.encoder(torch.from_numpy(clouds[start : start + 256]).to(device))
-        latents = model.latent.bits(raw) if rounded else model.latent.mode(raw)  # type: ignore[operator]
-        decoded.append(model.decode(latents).cpu().numpy())
-    return np.concatenate(decoded)
-
-
-def mean_distortion(model: Autoencoder, clouds: np.ndarray, *, rounded: bool) -> float:
-    """Mean CD, mean form, of clouds (n, N, 3) through the model's mode, or through its bits."""
-    return float(neighbours.chamfer(clouds, reconstructions(model, clouds, rounded=rounded)).mean())
-
-
-def evaluate(model: Autoencoder, sources: list[Source]) -> dict[str, float]:
-    """Mean CD over the sources' clouds, through the latent's mode and, for a binary latent, through its bits."""
-    if not sources:
-        return {}
-    clouds, _ = halves(np.concatenate([source.points for source in sources]))
-    row = {"validation_cd": mean_distortion(model, clouds, rounded=False)}
-    if model.latent.binary:
-        row["validation_cd_bits"] = mean_distortion(model, clouds, rounded=True)
-    return row
 
 
 class Log:

@@ -13,9 +13,11 @@ from types import FrameType
 from pcbin.errors import OutputError, TrainingError
 from pcbin.train import checkpoint, finetune, loop, parallel
 from pcbin.train import config as recipe
-from pcbin.train.data import Batches, load
+from pcbin.train.batches import Batches
 from pcbin.train.export import export, restore
+from pcbin.train.pools import load
 from pcbin.train.state import start, with_optimiser
+from pcbin.train.validation import evaluate
 
 
 def train(
@@ -43,8 +45,8 @@ def train(
         raise TrainingError("names no data", path=path, remedy="list paths under [data], or give --data")
     out = out or Path(f"{config.name}.safetensors")
     directory = _directory(runs / config.name)
-    sources = load(config.data.paths, config.data.labels)
-    training = [source.part("train") for source in sources]
+    pools = load(config.data.paths, config.data.labels)
+    training = [pool.part("train") for pool in pools]
     place = parallel.place(device)
     with parallel.group(place), _interruptible() as stopped:
         if base is None:
@@ -65,14 +67,14 @@ def train(
             seed=config.seed,
             count=config.optim.steps * parallel.world(),
         )
-        validation = [source.part("validation") for source in sources]
+        validation = [pool.part("validation") for pool in pools]
         report = _silent if quiet or parallel.rank() else _report
         loop.train(config, state, batches, validation, directory, report, stopped)
         if state.step < config.optim.steps:
             raise KeyboardInterrupt
         if parallel.rank():
             return None
-        measured = loop.evaluate(state.average, validation)
+        measured = evaluate(state.average, validation)
         export(out, state.average, config, {"steps": state.step, "seconds": round(state.seconds), **measured})
     return out
 
@@ -89,10 +91,10 @@ def fine_tune(
 ) -> finetune.Gain:
     """Fine-tune `base` on the clouds below `paths`; see `finetune.fine_tune`."""
     out = out or Path(f"{paths[0].resolve().stem}-128.safetensors")
-    sources = load(paths)
+    pools = load(paths)
     with _interruptible() as stopped:
         return finetune.fine_tune(
-            sources,
+            pools,
             base,
             out=out,
             directory=_directory(runs / out.stem),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from pcbin.train.config import Config
-from pcbin.train.data import Source
 from pcbin.train.networks import Autoencoder
+from pcbin.train.pools import Pool
 
 
 @dataclass
@@ -22,13 +22,13 @@ class State:
     seconds: float = 0.0
 
 
-def start(config: Config, sources: list[Source], device: torch.device) -> State:
+def start(config: Config, pools: list[Pool], device: torch.device) -> State:
     """A fresh model whose decoder starts from the first training cloud, and its optimiser."""
     torch.manual_seed(config.seed)
     model = Autoencoder(config.model, config.seed)
-    if sources:
-        stride = len(sources[0].points[0]) // config.model.points
-        model.decoder.start_from(torch.from_numpy(sources[0].points[0][::stride].copy()))
+    if pools:
+        stride = len(pools[0].points[0]) // config.model.points
+        model.decoder.start_from(torch.from_numpy(pools[0].points[0][::stride].copy()))
     return with_optimiser(model, config, device)
 
 

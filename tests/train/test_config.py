@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_keys_and_settings(tmp_path: Path) -> None:
         ("[optim]\nsteps = 'many'", "optim.steps is 'many', not of type int"),
         ("[optim]\nsteps = true", "optim.steps is True"),
         ("[model.decoder]\nwidths = 3", "model.decoder.widths is 3, not a list"),
+        ("[optim]\nsearch = 0.7\nlevels = 0.4", "together they are at most 1"),
         ("model = 3", "model is not a table"),
         ("seed = ", "is not TOML"),
     ],
@@ -57,6 +59,27 @@ def test_missing_file_and_setting_without_value(tmp_path: Path) -> None:
 def test_round_trip_through_plain_values(tmp_path: Path) -> None:
     read = config.read(write(tmp_path, "[data]\npaths = ['a', 'b']"))
     assert config.parse(config.to_dict(read)) == read
+
+
+def test_every_key_is_documented() -> None:
+    """In the table of docs/training.md, under its own table, with its default."""
+    rows: dict[str, str] = {}
+    heading = ""
+    for line in (Path(__file__).parents[2] / "docs" / "training.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) == 6 and "`" in cells[2]:
+            heading = cells[1].strip("`") or heading
+            rows[heading] = rows.get(heading, "") + cells[2]
+    for name, section in [
+        ("data", config.DataConfig),
+        ("optim", config.OptimConfig),
+        ("log", config.LogConfig),
+        ("model.latent", config.LatentConfig),
+        ("model.encoder", config.EncoderConfig),
+        ("model.decoder", config.DecoderConfig),
+    ]:
+        for field in dataclasses.fields(section):
+            assert f"`{field.name}`" in rows[name], f"{name}.{field.name}"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -6,10 +6,11 @@ import pytest
 from pcbin.errors import TrainingError
 from pcbin.model import load
 from pcbin.train import finetune
-from pcbin.train.data import HELD, Source
+from pcbin.train.config import HELD
+from pcbin.train.pools import Pool
 
 
-def spheres(count: int) -> Source:
+def spheres(count: int) -> Pool:
     """Ellipsoids of several widths, z up."""
     rng = np.random.default_rng(0)
     points = rng.standard_normal((count, HELD, 3))
@@ -17,7 +18,7 @@ def spheres(count: int) -> Source:
     points *= rng.uniform(0.3, 1, (count, 1, 3))
     points /= np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
     names = np.array([str(i) for i in range(count)])
-    return Source("spheres", points.astype(np.float32), names, np.array([""] * count))
+    return Pool("spheres", points.astype(np.float32), names, np.array([""] * count))
 
 
 def test_fine_tuning_gains_on_what_was_held_out(tmp_path: Path, tiny_model: Path) -> None:

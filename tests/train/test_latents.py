@@ -13,6 +13,23 @@ def test_normal_kl_against_an_integral() -> None:
     expected, _ = integrate.quad(lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), -8, 8)
     kl = latents.normal_kl(torch.tensor([[mean, mean]]), torch.tensor([[log_variance, log_variance]]))
     assert float(kl) == pytest.approx(2 * expected, rel=1e-5)
+    assert expected > 0
+
+
+@pytest.mark.parametrize("kind", ["normal", "mixture", "beta"])
+def test_the_kl_of_the_terms_has_the_sign_of_a_cost(kind: str) -> None:
+    """Zero where the posterior is the prior, and larger the farther it is from it."""
+    latent = latents.latent_of(LatentConfig(kind=kind, size=4, components=1, spread=0.0))
+    inverse_softplus = np.log(np.expm1(latents.PRIOR_BETA))
+    prior = torch.full((1, latent.parameters_needed), inverse_softplus if kind == "beta" else 0.0)
+
+    def kl(raw: torch.Tensor) -> float:
+        return float(latent.terms(raw, lambda z, rows=None: torch.zeros(len(z))).kl.detach())
+
+    offset = torch.linspace(0.5, 1, latent.parameters_needed)
+    near, far = kl(prior + offset), kl(prior + 3 * offset)
+    assert kl(prior) == pytest.approx(0, abs=1e-4)
+    assert 0.1 < near < far
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(2.0, 3.0), (0.5, 0.8), (30.0, 1.5)])
@@ -96,7 +113,6 @@ def test_mixture_elbo_is_the_sum_over_components() -> None:
     latent = latents.Mixture(config)
     raw = torch.randn(5, latent.parameters_needed)
     logits, mean, log_variance = latent.split(raw)
-    q = stats.norm
     weights = torch.softmax(logits, 1).detach().numpy()
     means = latent.means.detach().numpy()
     expected = np.zeros(5)
@@ -109,7 +125,6 @@ def test_mixture_elbo_is_the_sum_over_components() -> None:
     terms = latent.terms(raw, lambda z, rows=None: torch.ones(len(z)))
     np.testing.assert_allclose(terms.kl.detach().numpy(), expected, rtol=1e-4)
     np.testing.assert_allclose(terms.error.detach().numpy(), 1.0, rtol=1e-5)  # the weights sum to one
-    assert q(0, 1).pdf(0) > 0
 
 
 def test_mixture_leaves_unlikely_components_undecoded() -> None:
@@ -129,12 +144,41 @@ def test_beta_bits_are_where_alpha_exceeds_beta() -> None:
     assert torch.equal(latent.bits(raw).bool(), latent.mode(raw) > 0.5)
 
 
-def test_rounded_phase_decodes_bits_and_reaches_the_encoder() -> None:
+def decoded(latent: latents.Latent, raw: torch.Tensor, rounding: latents.Rounding) -> torch.Tensor:
+    """The latents that the terms reconstruct from."""
+    seen: list[torch.Tensor] = []
+    latent.terms(raw, lambda z, rows=None: seen.append(z) or z.sum(1), rounding)
+    return seen[0].detach()
+
+
+def test_rounded_latents_are_bits_and_their_gradient_reaches_the_encoder() -> None:
     latent = latents.BinaryBeta(LatentConfig(size=8))
-    latent.rounded = True
     raw = torch.randn(3, 16, requires_grad=True)
-    seen = []
-    terms = latent.terms(raw, lambda z, rows=None: seen.append(z) or z.sum(1))
-    assert set(seen[0].detach().unique().tolist()) <= {0.0, 1.0}
-    terms.error.sum().backward()
-    assert float(raw.grad.abs().sum()) > 0
+    torch.testing.assert_close(decoded(latent, raw, latents.Rounding()), latent.bits(raw))
+    terms = latent.terms(raw, lambda z, rows=None: z.sum(1), latents.Rounding())
+    (gradient,) = torch.autograd.grad(terms.error.sum(), raw)
+    (through_mean,) = torch.autograd.grad(latent.mode(raw).sum(), raw)
+    torch.testing.assert_close(gradient, through_mean)
+
+
+def test_found_bits_stand_first_bit_planes_last() -> None:
+    torch.manual_seed(5)
+    latent = latents.BinaryBeta(LatentConfig(size=64))
+    raw = torch.randn(10, 128)
+    found = 1 - latent.bits(raw[:4])
+    z = decoded(latent, raw, latents.Rounding(found, levels=0.3))
+    torch.testing.assert_close(z[:4], found)
+    torch.testing.assert_close(z[4:7], latent.bits(raw[4:7]))
+    for row, mean in zip(z[7:], latent.mode(raw[7:]), strict=True):
+        grids = [planes for planes in range(2, 9) if torch.allclose(row, latents.bit_planes(mean, planes), atol=1e-6)]
+        assert len(grids) == 1
+
+
+@pytest.mark.parametrize("planes", range(1, 9))
+def test_bit_planes_are_a_grid_whose_first_plane_is_the_bit(planes: int) -> None:
+    latent = torch.rand(1000)
+    steps = 2**planes - 1
+    numbers = latents.bit_planes(latent, planes) * steps
+    torch.testing.assert_close(numbers, numbers.round(), atol=1e-4, rtol=0)
+    assert float((numbers / steps - latent).abs().max()) <= 0.5 / steps + 1e-6
+    assert torch.equal(numbers.round().int() >> (planes - 1), (latent > 0.5).int())

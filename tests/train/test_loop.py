@@ -7,8 +7,10 @@ import torch
 
 from pcbin.errors import TrainingError
 from pcbin.model import load
-from pcbin.train import checkpoint, loop
+from pcbin.train import checkpoint, latents, loop
+from pcbin.train.batches import Batches
 from pcbin.train.config import (
+    HELD,
     Config,
     DataConfig,
     DecoderConfig,
@@ -18,19 +20,21 @@ from pcbin.train.config import (
     ModelConfig,
     OptimConfig,
 )
-from pcbin.train.data import HELD, Batches, Source
 from pcbin.train.export import export, restore
 from pcbin.train.latents import LATENTS
+from pcbin.train.pools import Pool
 from pcbin.train.state import State, start
+from pcbin.train.validation import evaluate
+from pcbin.train.wasserstein import sliced_wasserstein_sum
 
 
-def source(count: int = 12) -> Source:
+def source(count: int = 12) -> Pool:
     """Flat ellipses of many sizes: easy to learn."""
     rng = np.random.default_rng(0)
     angle, radius = rng.uniform(0, 2 * np.pi, (count, HELD)), np.sqrt(rng.random((count, HELD)))
     x, y = radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.1, 1, (count, 1))
     points = np.stack([x, y, np.zeros_like(x)], 2).astype(np.float32)
-    return Source("ellipses", points, np.array([str(i) for i in range(count)]), np.array([""] * count))
+    return Pool("ellipses", points, np.array([str(i) for i in range(count)]), np.array([""] * count))
 
 
 def small(kind: str = "beta", encoder: str = "bps", steps: int = 12) -> Config:
@@ -64,9 +68,9 @@ def train(config: Config, directory: Path, stop_at: int | None = None, resume: b
 @pytest.mark.parametrize("encoder", ["bps", "pointnet"])
 def test_every_model_learns_and_exports(tmp_path: Path, kind: str, encoder: str) -> None:
     config = small(kind, encoder, steps=60)
-    untrained = loop.evaluate(start(config, [source()], torch.device("cpu")).average, [source()])
+    untrained = evaluate(start(config, [source()], torch.device("cpu")).average, [source()])
     state = train(config, tmp_path / "run")
-    trained = loop.evaluate(state.average, [source()])
+    trained = evaluate(state.average, [source()])
     assert trained["validation_cd"] < 0.8 * untrained["validation_cd"]
 
     export(tmp_path / "small.safetensors", state.average, config, {"steps": 60})
@@ -76,9 +80,8 @@ def test_every_model_learns_and_exports(tmp_path: Path, kind: str, encoder: str)
         raw = state.average.encoder(torch.from_numpy(clouds.copy()))
         expected = state.average.latent.mode(raw)
     np.testing.assert_allclose(model.raw(clouds), raw.numpy(), atol=0.02)  # float16 on disk
-    latents = expected.numpy()
     decoded = state.average.decode(expected).detach().numpy()
-    np.testing.assert_allclose(model.decode(latents), decoded, atol=0.02)
+    np.testing.assert_allclose(model.decode(expected.numpy()), decoded, atol=0.02)
     if kind == "beta":
         bits = state.average.latent.bits(raw).numpy().astype(bool)
         flipped = np.unpackbits(model.codes(clouds), axis=1, bitorder="little").astype(bool) != bits
@@ -96,6 +99,107 @@ def test_resuming_is_bit_for_bit(tmp_path: Path) -> None:
     log = (tmp_path / "parts" / "log.csv").read_text().splitlines()
     assert log[0].startswith("step,loss,cd,kl")
     assert log[-1].split(",")[0] == "12"
+
+
+def test_resuming_is_bit_for_bit_with_everything_that_can_be_switched_on(tmp_path: Path) -> None:
+    data = DataConfig(("procedural",), stretch=0.3, warp=0.3, mix=0.3, mirror=0.3, settle_from=0.5, procedural=0.25)
+    optim = replace(small().optim, rounded_from=0.2, levels=0.25, search=0.5, search_from=0.4, even=0.1)
+    config = replace(small(), data=data, optim=optim)
+    whole = train(config, tmp_path / "whole")
+    train(config, tmp_path / "parts", stop_at=7)
+    resumed = train(config, tmp_path / "parts", resume=True)
+    for a, b in zip(whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def rounding_at(step: int, optim: OptimConfig, kind: str = "beta") -> latents.Rounding | None:
+    config = replace(small(kind), optim=optim)
+    state = start(config, [source()], torch.device("cpu"))
+    state.step = step
+    clouds = torch.from_numpy(source(8).points[:, ::16].copy())
+    return loop._rounding(state, optim, state.model.encoder(clouds), clouds)
+
+
+def test_bits_are_trained_from_one_step_and_searched_for_from_another() -> None:
+    optim = OptimConfig(steps=10, rounded_from=0.2, search=0.5, search_from=0.6, levels=0.25)
+    assert rounding_at(1, optim) is None
+    rounded = rounding_at(2, optim)
+    assert rounded == latents.Rounding(None, 0.25)
+    searched = rounding_at(6, optim)
+    assert searched is not None
+    assert searched.found is not None
+    assert searched.found.shape == (4, 16)
+    assert rounding_at(6, optim, "normal") is None
+
+
+def test_naming_is_the_cross_entropy_to_what_was_found() -> None:
+    model = start(small(), [source()], torch.device("cpu")).model
+    raw = torch.randn(4, 32, requires_grad=True)
+    found = (torch.rand(3, 16) > 0.5).float()
+    cost = loop._naming(model, raw, latents.Rounding(found))
+    named = model.latent.mode(raw[:3]).detach()
+    expected = -torch.where(found > 0, named, 1 - named).log().sum(1)
+    torch.testing.assert_close(cost.detach()[:3], expected)
+    assert float(cost.detach()[3]) == 0
+    (gradient,) = torch.autograd.grad(cost.sum(), raw)
+    towards_one = raw.detach().chunk(2, 1)[0] - 0.1 * gradient.chunk(2, 1)[0] > raw.detach().chunk(2, 1)[0]
+    assert torch.equal(towards_one[:3], found > 0)  # a step down the gradient raises alpha where the bit is 1
+    assert not loop._naming(model, raw, latents.Rounding()).any()
+    assert not loop._naming(model, raw, None).any()
+
+
+def test_the_loss_holds_what_its_weights_say() -> None:
+    """The loss of one step, with one weight after another, against the terms by hand."""
+
+    def values(**optim: float) -> tuple[float, float, float]:
+        config = replace(small(), optim=replace(small().optim, rounded_from=0.0, search_from=0.0, **optim))
+        state = start(config, [source()], torch.device("cpu"))
+        batches = Batches([source()], config.data, points=256, batch=8, seed=3)
+        loss, error, kl = loop.step(state, batches, config).tolist()
+        return loss, error, kl
+
+    loss, error, kl = values()
+    assert loss == pytest.approx(error + 2 * 5e-4 * kl, rel=1e-5)
+    evened = values(even=1.0)
+    assert evened[1] > error
+    assert values(even=2.0)[1] - error == pytest.approx(2 * (evened[1] - error), rel=1e-4)
+    searched, named = values(search=0.5, naming=0.0), values(search=0.5, naming=1.0)
+    assert named[1:] == searched[1:]
+    assert named[0] - searched[0] > 1  # 4 of 8 clouds, 16 bits each, at most about ln 2 a bit
+    assert named[0] - searched[0] < 8 * np.log(2) * 1.5
+    assert values(search=0.5, naming=2.0)[0] - searched[0] == pytest.approx(2 * (named[0] - searched[0]), rel=1e-4)
+
+
+def test_unevenness_is_measured_on_every_other_cloud_and_is_right_on_average() -> None:
+    optim = OptimConfig(even=0.5)
+    a, b = torch.rand(6, 64, 3), torch.rand(6, 64, 3)
+    halves = []
+    for half in (0, 1):
+        torch.manual_seed(0)
+        halves.append(loop._unevenness(a, b, optim, half))
+    assert torch.equal(halves[0] > 0, torch.tensor([True, False] * 3))
+    assert torch.equal(halves[1] > 0, torch.tensor([False, True] * 3))
+    torch.manual_seed(0)
+    torch.testing.assert_close(halves[0][::2], 2 * 0.5 * sliced_wasserstein_sum(a[::2], b[::2]))
+    assert not loop._unevenness(a, b, OptimConfig(), 0).any()
+
+
+def test_the_average_follows_slowly_and_faster_at_first() -> None:
+    state = start(small(), [source()], torch.device("cpu"))
+    optim = OptimConfig(average=0.999)
+
+    def moved(step: int) -> float:
+        with torch.no_grad():
+            for average, parameter in zip(state.average.parameters(), state.model.parameters(), strict=True):
+                average.zero_()
+                parameter.fill_(1.0)
+        state.step = step
+        loop._follow(state, optim)
+        return next(state.average.parameters()).flatten()[0].item()
+
+    assert moved(10**6) == pytest.approx(0.001, rel=1e-3)
+    assert moved(0) == pytest.approx(0.9)
+    assert moved(90) == pytest.approx(0.09)
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
@@ -126,8 +230,11 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path: Path) -> 
     with torch.no_grad():
         state.model.decoder.head.bias[0] = torch.nan
     batches = Batches(sources, config.data, points=256, batch=8, seed=3)
+    weights = [parameter.clone() for parameter in state.average.parameters()]
     with pytest.raises(TrainingError, match="the loss is nan at step 7"):
         loop.train(config, state, batches, [], tmp_path, lambda row: None)
+    for weight, parameter in zip(weights, state.average.parameters(), strict=True):
+        assert torch.equal(weight, parameter)
     assert (tmp_path / checkpoint.NAME).read_bytes() == good
 
 

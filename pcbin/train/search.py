@@ -1,0 +1,43 @@
+"""Search in the loop: for clouds in training, bits that the decoder draws better than those the encoder names.
+
+Decoder and encoder then learn from the found bits: semi-amortised training (Kim et al., ICML 2018).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from pcbin.train.chamfer import chamfer_sum
+from pcbin.train.networks import Autoencoder
+
+POINTS = 512  # of a cloud and of its decode that a search compares
+RATE = 0.2  # falling linearly
+
+
+def search(model: Autoencoder, clouds: Tensor, start: Tensor, steps: int) -> Tensor:
+    """Bits (B, size), 0.0 or 1.0, found from the posterior means `start` (B, size) for the clouds (B, N, 3).
+
+    Each step decodes the rounded latents, and takes the gradient of the Chamfer distance straight through the
+    rounding to the latents (Adam, kept in [0, 1]). A random choice of the points is decoded and compared; the
+    weights are left alone. The last bits are returned, which need not be the best.
+    """
+    stride = max(1, clouds.shape[1] // POINTS)
+    first, second = torch.randint(stride, (2,)).tolist()
+    few = clouds[:, first::stride].contiguous()
+    head = model.decoder.head
+    with torch.no_grad():
+        weight = head.weight.view(-1, 3, head.in_features)[second::stride].flatten(0, 1)
+        bias = head.bias.view(-1, 3)[second::stride].flatten()
+    latents = start.detach().clamp(0.05, 0.95)
+    adam = torch.optim.Adam([latents], betas=(0.9, 0.99))
+    for step in range(steps):
+        bits = latents.round().requires_grad_()
+        decoded = linear(model.decoder.blocks(model.latent.decoder_input(bits)), weight, bias)
+        error = chamfer_sum(few, decoded.view(len(bits), -1, 3))
+        (latents.grad,) = torch.autograd.grad(error.sum(), bits)
+        adam.param_groups[0]["lr"] = RATE * (1 - step / (steps + 1))
+        adam.step()
+        latents.clamp_(0, 1)
+    return latents.round()
