@@ -23,32 +23,42 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a cloud lies: the centre of its bounding box (3,) float64 and the largest distance from it."""
+    """Where a cloud lies: the centre of its bounding box (3,) float64 and the largest distance from it.
+
+    `turn` (3, 3) float64 is the rotation from the world's axes to those of the unit sphere, in which the box is then
+    taken; None where these are the same. `pcbin.orientation` knows more of turns.
+    """
 
     centre: Points
     radius: float
+    turn: Points | None = None
 
     @classmethod
-    def of(cls, points: NDArray[Any]) -> Frame:
+    def of(cls, points: NDArray[Any], turn: Points | None = None) -> Frame:
         """The frame of finite points (N, 3), N > 0, of any real dtype. Identical points have radius 0."""
         low, high = (np.asarray(edge, np.float64) for edge in (points.min(axis=0), points.max(axis=0)))
         centre = low / 2 + high / 2
         half = float((high / 2 - low / 2).max())
         if half < SMALLEST:
-            return cls(low, 0.0)
+            return cls(low, 0.0, turn)
         scaled = (points - centre) / half  # the squares of unscaled offsets may leave the range of float64
+        if turn is not None:
+            turned = cls.of(scaled @ turn.T)
+            return cls(centre + half * (turned.centre @ turn), half * turned.radius, turn)
         return cls(centre, half * float(np.sqrt(np.einsum("ij,ij->i", scaled, scaled).max())))
 
     def to_unit(self, points: NDArray[Any]) -> NDArray[np.float32]:
         """World points (N, 3) to the unit sphere, float32; zeros where the radius is 0."""
         if self.radius == 0:
             return np.zeros(points.shape, np.float32)
-        unit: NDArray[np.float32] = ((points - self.centre) / self.radius).astype(np.float32)
+        offsets = (points - self.centre) / self.radius
+        unit: NDArray[np.float32] = (offsets if self.turn is None else offsets @ self.turn.T).astype(np.float32)
         return unit
 
     def to_world(self, unit: NDArray[np.floating]) -> Points:
         """Points (N, 3) of the unit sphere back to their place and size, float64."""
-        return unit.astype(np.float64) * self.radius + self.centre
+        offsets = unit.astype(np.float64)
+        return (offsets if self.turn is None else offsets @ self.turn) * self.radius + self.centre
 
 
 def clean(points: ArrayLike, path: str | os.PathLike[str] | None = None) -> tuple[Points, int]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin import bits
-from pcbin.cloud import Frame, clean, normalise
+from pcbin import bits, orientation
+from pcbin.align import Align, place
+from pcbin.cloud import Frame, clean
 from pcbin.errors import CloudError, ModelError
 from pcbin.model import DEFAULT, Model, load
 from pcbin.neighbours import chamfer, pairs
@@ -108,6 +109,8 @@ def encode(
     *,
     model: Model | str | os.PathLike[str] = DEFAULT,
     effort: int = 0,
+    up: str = "z",
+    align: Align = "none",
     seed: int = 0,
 ) -> Code | list[Code]:
     """Encode one cloud, or each of a batch.
@@ -116,6 +119,9 @@ def encode(
         cloud: (N, 3) of any real dtype, N >= 1; or a batch, (B, N, 3) or a list of (N, 3) arrays.
         model: a loaded model, a shipped model's name, or a model file's path.
         effort: rounds of bit search after the encoder, see `Codec`.
+        up: which of the cloud's axes points up: "x", "y", "z", "-x", "-y" or "-z". The models know shapes z up.
+        align: turn each cloud as the model decodes it best: "none"; "yaw", about the vertical; "axes", the 24 turns
+            by right angles; "full", any rotation. The frame keeps the turn, and `decode` undoes it.
         seed: of the random choice of the model's number of points.
 
     Returns:
@@ -124,13 +130,14 @@ def encode(
     Raises:
         CloudError: an array is no cloud, or holds no finite point.
         ModelError: the model cannot be loaded, or makes no codes.
-        UsageError: a negative seed.
+        UsageError: a negative seed; an `up` or `align` that is none of these.
     """
-    codec = Codec(_loaded(model), effort)
+    codec, turn = Codec(_loaded(model), effort), orientation.up(up)
     single, clouds = _clouds(cloud)
     codes = []
     for start in range(0, len(clouds), BATCH):
-        framed = [normalise(clean(points)[0], codec.points, seed=seed) for points in clouds[start : start + BATCH]]
+        cleaned = [clean(points)[0] for points in clouds[start : start + BATCH]]
+        framed = [place(codec.model, points, align=align, up=turn, seed=seed) for points in cleaned]
         packed = codec.encode(np.stack([unit for unit, _ in framed]))
         codes += [Code(code.tobytes(), frame) for code, (_, frame) in zip(packed, framed, strict=True)]
     return codes[0] if single else codes

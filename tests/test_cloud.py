@@ -10,6 +10,7 @@ from pcbin.cloud import POINTS, THINNING, Frame, _farthest, clean, normalise, re
 from pcbin.errors import CloudError, UsageError
 
 coordinates = st.floats(-1e300, 1e300, allow_subnormal=True)
+TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0], [0.48, 0.64, 0.6]])
 clouds = hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.just(3)), elements=coordinates)
 
 
@@ -85,10 +86,26 @@ class TestFrame:
         assert not frame.to_unit(points).any()
         np.testing.assert_array_equal(frame.to_world(np.random.default_rng(0).normal(size=(50, 3))), points)
 
-    def test_keeps_millimetres_at_utm_coordinates(self):
+    @pytest.mark.parametrize("turn", [None, TURN])
+    def test_keeps_millimetres_at_utm_coordinates(self, turn):
         points = np.array([512345.0, 5412345, 250]) + np.random.default_rng(0).uniform(0, 10, (1000, 3))
-        frame = Frame.of(points)
+        frame = Frame.of(points, turn)
         assert np.abs(frame.to_world(frame.to_unit(points)) - points).max() < 1e-5
+
+    @given(clouds)
+    def test_turned_takes_any_cloud_into_the_unit_sphere_and_back(self, points):
+        frame = Frame.of(points, TURN)
+        unit = frame.to_unit(points)
+        assert np.linalg.norm(unit.astype(np.float64), axis=1).max() <= 1 + 1e-6
+        allowed = 4e-7 * frame.radius + 1e-15 * np.abs(points).max() + 1e-299
+        assert np.abs(frame.to_world(unit) - points).max() <= allowed
+
+    def test_turned_is_the_box_in_the_turned_axes(self):
+        points = np.random.default_rng(0).normal(size=(100, 3))
+        turned, plain = Frame.of(points, TURN), Frame.of(points @ TURN.T)
+        np.testing.assert_allclose(turned.centre, TURN.T @ plain.centre)
+        assert turned.radius == pytest.approx(plain.radius)
+        np.testing.assert_allclose(turned.to_unit(points), plain.to_unit(points @ TURN.T), atol=1e-6)
 
     def test_holds_for_integers_at_the_ends_of_their_range(self):
         points = np.array([[-128, 0, 0], [127, 0, 0]], np.int8)

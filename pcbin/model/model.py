@@ -56,15 +56,18 @@ class Model:
         """The encoder's outputs.
 
         Args:
-            clouds: (B, points, 3) of the unit sphere.
+            clouds: (B, n, 3) of the unit sphere; n is the model's number of points for its best, less for a sketch.
 
         Returns:
             (B, P) float32; what they are is told by the latent, `pcbin.model.latents`.
 
         Raises:
-            ModelError: the clouds' shape is not the model's, or the file holds the decoder alone.
+            ModelError: these are no clouds, or the file holds the decoder alone.
         """
-        return self._encoder(_batch(clouds, (self.config.points, 3), "clouds"))
+        array: Array = np.asarray(clouds, np.float32)
+        if array.ndim != 3 or array.shape[2] != 3 or not array.shape[1]:
+            raise ModelError(f"clouds of this model are (B, {self.config.points}, 3), not {array.shape}")
+        return self._encoder(array)
 
     def latents(self, clouds: ArrayLike) -> Array:
         """Clouds (B, points, 3) to their latent vectors (B, size) float32: the posterior's mean, of a mixture

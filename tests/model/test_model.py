@@ -105,6 +105,13 @@ def test_shapes_are_checked(tiny_model: Path) -> None:
         model.decode_codes(np.zeros((1, 16), np.int64))  # type: ignore[arg-type]
 
 
+def test_fewer_points_give_a_sketch(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
+    model = load(tiny_model)
+    assert model.codes(clouds[:, :500]).shape == (len(clouds), 16)
+    with pytest.raises(ModelError, match="not \\(1, 0, 3\\)"):
+        model.codes(np.zeros((1, 0, 3)))
+
+
 def test_no_clouds_at_all(tiny_model: Path) -> None:
     model = load(tiny_model)
     assert model.codes(np.empty((0, 2048, 3))).shape == (0, 16)

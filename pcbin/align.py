@@ -1,0 +1,139 @@
+"""Which turn suits a cloud, and which a collection: candidates by geometry, judged by how near a model's decode comes.
+
+Knows a model and clouds of the unit sphere, neither codes' use nor files. Turns are numbers of `pcbin.orientation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import orientation
+from pcbin.cloud import Frame, resample
+from pcbin.errors import UsageError
+from pcbin.model import Model
+from pcbin.neighbours import pairs
+from pcbin.orientation import AXIS_TURNS, QUARTERS, Numbers, Turns
+
+Align = Literal["none", "yaw", "axes", "full"]
+
+SKETCH = 512  # points of a cloud that geometry looks at, and candidates are encoded from
+COMPARED = 128  # points of a cloud and of its decode that are compared with all of the other
+FINALISTS = 4  # candidates that are encoded from all points
+FRAMES = 3  # axes that geometry proposes beside those the cloud lies in
+SLOT = 1 / 32  # width of the slots in which points are counted along an axis
+APART = 5.0  # degrees; frames nearer to each other are one
+SEEDS = 10  # of the tightest frames are refined
+COARSE, FINE = np.radians(6), np.radians(0.4)  # by steps from the one down to the other
+YAWS = np.radians(np.arange(0, 90, 3))
+ABOUT_Z = 2  # of `orientation.around`
+BATCH = 64  # clouds that go through a network together
+
+
+def best_turn(model: Model, cloud: NDArray[np.float32], align: Align, up: int = 0) -> int:
+    """The number of the turn with which a model's decode comes nearest to a cloud (points, 3) of the unit sphere.
+
+    Among `align`: "none", `up` itself, an axis turn; "yaw", turns about the vertical that follow it; "axes", the axis
+    turns; "full", all rotations. Raises UsageError for another word.
+    """
+    if align not in get_args(Align):
+        raise UsageError(f"cannot align by {align!r}", remedy=f"choose {', '.join(get_args(Align))}")
+    numbers = candidates(cloud, align, up)
+    if len(numbers) > FINALISTS:
+        numbers = numbers[np.argsort(misfits(model, cloud, numbers, SKETCH), kind="stable")[:FINALISTS]]
+    return int(numbers[misfits(model, cloud, numbers).argmin()]) if len(numbers) > 1 else int(numbers[0])
+
+
+def place(
+    model: Model, points: NDArray[np.float64], *, align: Align = "none", up: int = 0, seed: int = 0
+) -> tuple[NDArray[np.float32], Frame]:
+    """Finite points (N, 3), as from `clean`, as the model takes them, (points, 3) float32 of the unit sphere and turned
+    as `best_turn` says; and the frame of all N."""
+    some = resample(points, model.config.points, seed=seed)
+    turn = best_turn(model, Frame.of(some).to_unit(some), align, up)
+    frame = Frame.of(points, orientation.matrix(turn))
+    return frame.to_unit(some), frame
+
+
+def candidates(cloud: NDArray[np.float32], align: Align, up: int = 0) -> Numbers:
+    """The turns (n,) that are worth a trial, for a cloud and `align` as `best_turn` takes them; distinct."""
+    if align == "none":
+        return np.array([up])
+    if align == "axes":
+        return np.arange(AXIS_TURNS)
+    points, axes = cloud[_some(len(cloud), SKETCH)], orientation.axis_turns()
+    if align == "full":
+        frames = _tightest(points, axes[0], orientation.covering(), axes, range(6))
+    else:
+        axes, lying = axes[:QUARTERS], axes[up]
+        frames = _tightest(points, lying, orientation.yaws(YAWS) @ lying, axes, (ABOUT_Z, ABOUT_Z + 3))
+    return np.unique(orientation.pack((axes @ frames[:, None]).reshape(-1, 3, 3)))
+
+
+def misfits(model: Model, cloud: NDArray[np.float32], turns: Numbers, points: int | None = None) -> NDArray[np.float64]:
+    """How far the decode is from a cloud turned by each of the turns (n,): (n,) Chamfer distances, estimated from
+    COMPARED points of each and all of the other. The code is made of so many `points`; None, of all."""
+    found = np.empty(len(turns))
+    for start in range(0, len(turns), BATCH):
+        part = slice(start, start + BATCH)
+        units = np.stack([Frame.of(cloud, turn).to_unit(cloud) for turn in orientation.unpack(turns[part])])
+        codes = model.codes(units if points is None else units[:, _some(len(cloud), points)])
+        found[part] = _sampled_chamfer(units, model.decode_codes(codes))
+    return found
+
+
+def tightness(points: NDArray[np.float32], turns: Turns) -> NDArray[np.float64]:
+    """How loosely a box holds points (m, 3) turned each way (n, 3, 3): (n,), lower is tighter.
+
+    The logarithm of the box's volume, plus the collision entropies of the points' places along its three axes: least
+    where the box is small and the points lie in few planes across its axes, as sides, shelves and legs do.
+    """
+    along = turns.reshape(-1, 3) @ points.T
+    low, high = along.min(axis=1), along.max(axis=1)
+    slots = int((high - low).max() / SLOT) + 1
+    places = ((along - low[:, None]) / SLOT).astype(np.int64) + slots * np.arange(len(along))[:, None]
+    shares = np.bincount(places.ravel(), minlength=slots * len(along)).reshape(-1, slots) / len(points)
+    loose = np.log(np.maximum(high - low, SLOT)) - np.log(np.square(shares).sum(axis=1))
+    sums: NDArray[np.float64] = loose.reshape(-1, 3).sum(axis=1)
+    return sums
+
+
+def _tightest(points: NDArray[np.float32], lying: Turns, grid: Turns, same: Turns, free: Sequence[int]) -> Turns:
+    """The frame in which the points lie (3, 3), then the FRAMES tightest of the grid (n, 3, 3), refined by steps about
+    the `free` axes of `orientation.around`. Those that a turn of `same` (m, 3, 3) makes equal count as one."""
+    looseness = tightness(points, grid)
+    seeds = looseness.argsort(kind="stable")[:SEEDS]
+    frames, looseness = grid[seeds], looseness[seeds]
+    steps = np.full(len(frames), COARSE)
+    while (moving := np.flatnonzero(steps > FINE)).size:
+        trials = np.stack([orientation.around(frames[i], steps[i])[list(free)] for i in moving])
+        found = tightness(points, trials.reshape(-1, 3, 3)).reshape(len(moving), -1)
+        best = found.argmin(axis=1)
+        least = found[np.arange(len(moving)), best]
+        better = least < looseness[moving]
+        frames[moving[better]] = trials[better, best[better]]
+        looseness[moving[better]] = least[better]
+        steps[moving[~better]] /= 2
+    kept = [lying]
+    for frame in frames[looseness.argsort(kind="stable")]:
+        if len(kept) <= FRAMES and all(orientation.angle(same @ frame @ other.T).min() > APART for other in kept):
+            kept.append(frame)
+    return np.stack(kept)
+
+
+def _sampled_chamfer(clouds: NDArray[np.float32], decoded: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The Chamfer distances (B,) of clouds (B, n, 3) and decoded (B, m, 3), estimated from COMPARED points of each."""
+    some, few = clouds[:, _some(clouds.shape[1], COMPARED)], decoded[:, _some(decoded.shape[1], COMPARED)]
+    forth, back = pairs(some, decoded).forth, pairs(few, clouds).forth
+    sums: NDArray[np.float64] = forth.mean(axis=1, dtype=np.float64) + back.mean(axis=1, dtype=np.float64)
+    return sums
+
+
+@cache
+def _some(count: int, chosen: int) -> NDArray[np.intp]:
+    """Which points stand for all of a cloud; always the same, so that a cloud's turn is."""
+    return np.random.default_rng(0).choice(count, min(chosen, count), replace=False)
