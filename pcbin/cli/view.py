@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,32 +26,14 @@ def command(archive: Path, sources: Path | None, port: int, browser: bool, model
     from pcbin.view.explorer import Explorer
     from pcbin.view.server import Server
 
-    with open_collection(archive, model) as collection:
-        explorer = Explorer(
-            archive.name,
-            collection.codes,
-            collection.name,
-            collection.names,
-            collection.codec.decode,
-            describe=lambda record: _describe(collection, record),
-            original=Originals(collection, sources).find,
-        )
-        with Server(explorer, port) as server:
-            click.echo(f"{archive.name} is at {server.url} until Ctrl-C")
-            if browser:
-                click.launch(server.url)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                click.echo("closed")
-
-
-def _describe(collection: Any, number: int) -> dict[str, Any]:
-    """Facts about a record to show beside its name."""
-    from pcbin.cli.report import cd
-
-    record = collection.archive[number]
-    facts = {} if record.points is None else {"points": f"{record.points:,}"}
-    if record.distortion is not None:
-        facts["CD x 1e4"] = cd(record.distortion)
-    return {**facts, **(record.meta or {})}
+    with (
+        open_collection(archive, model) as collection,
+        Server(Explorer(collection, Originals(collection, sources)), port) as server,
+    ):
+        click.echo(f"{archive.name} is at {server.url} until Ctrl-C")
+        if browser:
+            click.launch(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("closed")

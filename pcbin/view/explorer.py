@@ -1,110 +1,102 @@
-"""What the explorer page can ask of a collection, as JSON-able values and bytes. Knows neither HTTP nor
-HTML."""
+"""What the explorer page can ask of a collection, as JSON-able values and bytes. Knows neither HTTP nor HTML; what
+can be told from codes and names (search, clusters, paths) the page finds itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from threading import Lock
+import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pcbin import latent
 from pcbin.bits import Codes
-from pcbin.cluster import by_size, k_means
+from pcbin.collection import Collection, Originals
 from pcbin.errors import UsageError
-from pcbin.search import search
-from pcbin.view import sheet
 
-THUMBNAIL = 96  # pixels
-MOST = 10_000  # records that one answer lists
-
-Original = Callable[[int], NDArray[np.floating] | None]
+MOST = 64  # clouds that one answer holds
 
 
 class Explorer:
-    """A collection to look at.
+    """A collection to look at, and its originals where they are at hand. Answers come from any thread."""
 
-    codes (n, bytes) uint8; name(i) of a record; names() of all; decode from codes to clouds in the unit frame;
-    describe(i), free facts about a record; original(i), its source cloud (N, 3) in the unit frame, or None
-    where it is not at hand.
-    """
+    def __init__(self, collection: Collection, originals: Originals | None = None) -> None:
+        self.collection, self._originals = collection, originals or Originals(collection, None)
+        self._codes = collection.codes
 
-    def __init__(
-        self,
-        title: str,
-        codes: Codes,
-        name: Callable[[int], str],
-        names: Callable[[], Iterable[str]],
-        decode: latent.Decode,
-        *,
-        describe: Callable[[int], dict[str, Any]] = lambda record: {},
-        original: Original = lambda record: None,
-    ) -> None:
-        self.title, self.codes, self._name, self._names = title, codes, name, names
-        self._decode, self._describe, self._original = decode, describe, original
-        self._reading = Lock()  # an archive's file has one position, requests come in several threads
-        self.thumbnail = lru_cache(4096)(self._thumbnail)
-        self.clusters = lru_cache(8)(self._clusters)
+    def about(self) -> dict[str, Any]:
+        """The title, how many records in how many parts, and what a code and a cloud are."""
+        archive, codec = self.collection.archive, self.collection.codec
+        return {
+            "title": os.path.basename(archive.path),
+            "count": len(archive),
+            "parts": len(archive.footer.chunks),
+            "bits": 8 * codec.bytes,
+            "bytes": codec.bytes,
+            "points": codec.points,
+        }
 
-    def collection(self) -> dict[str, Any]:
-        return {"title": self.title, "count": len(self.codes), "bits": 8 * self.codes.shape[1]}
+    def codes(self) -> memoryview:
+        """All codes, one after the other."""
+        return np.ascontiguousarray(self._codes).data.cast("B")
 
-    def listed(self, records: Sequence[int]) -> list[str]:
-        """The names of some records."""
-        with self._reading:
-            return [self._name(self._known(record)) for record in records]
+    def distortion(self) -> bytes:
+        """The distortions of all records, little-endian float32, NaN where unknown."""
+        found = np.full(len(self._codes), np.nan, "<f4")
+        for chunk in self.collection.archive.chunks():
+            with self.collection.archive.named():
+                if chunk.distortion is not None:
+                    found[chunk.first : chunk.first + chunk.records] = chunk.distortion
+        return found.tobytes()
+
+    def part(self, number: int) -> dict[str, Any]:
+        """The names and metadata of one chunk of the archive's records."""
+        archive = self.collection.archive
+        if not 0 <= number < len(archive.footer.chunks):
+            raise UsageError(f"there is no part {number}")
+        chunk = archive.chunk(number)
+        with archive.named():
+            names = [None] * chunk.records if chunk.names is None else chunk.names.all()
+            meta = None if chunk.meta is None else [chunk.meta[i] for i in range(chunk.records)]
+        return {"names": [name or f"{i:06d}" for i, name in enumerate(names, chunk.first)], "meta": meta}
 
     def record(self, record: int) -> dict[str, Any]:
-        with self._reading:
-            code = self.codes[self._known(record)].tobytes().hex()
-            return {"record": record, "name": self._name(record), "code": code, **self._describe(record)}
+        """All about a record but its points; what the archive knows apart from what users attached."""
+        found = self.collection.archive[self._known(record)]
+        facts = {} if found.points is None else {"points": f"{found.points:,}"}
+        if found.distortion is not None and np.isfinite(found.distortion):
+            facts["CD x 1e4"] = f"{1e4 * found.distortion:.1f}"
+        frame = found.frame
+        return {
+            "record": record,
+            "name": self.collection.name(record),
+            "code": found.code.tobytes().hex(),
+            "facts": facts,
+            "meta": found.meta or {},
+            "frame": None if frame is None else {"centre": frame.centre.tolist(), "radius": frame.radius},
+        }
 
-    def shape(self, code: str) -> bytes:
-        """The decode of a code in hexadecimal: x, y, z of every point, little-endian float32."""
-        return bytes(self._decode(self._parse(code)[None])[0].astype("<f4").data)
+    def find(self, name: str) -> int:
+        """The record with a name or, where there is none, a number."""
+        return self.collection.find(name)
+
+    def shapes(self, records: Sequence[int]) -> bytes:
+        """The decodes of some records: x, y, z of every point, little-endian float32, one cloud after the other."""
+        return self._decode(self._codes[[self._known(record) for record in _few(records)]])
+
+    def decode(self, codes: Sequence[str]) -> bytes:
+        """The decodes of codes in hexadecimal, as `shapes` gives them."""
+        return self._decode(np.stack([self._parse(code) for code in _few(codes)]))
 
     def original(self, record: int) -> bytes:
-        """The source cloud as `shape` gives decodes; nothing where it is not at hand."""
-        with self._reading:
-            cloud = self._original(self._known(record))
+        """The source cloud in the unit frame, as `shapes` gives decodes; nothing where it is not at hand."""
+        cloud = self._originals.find(self._known(record))
         return b"" if cloud is None else cloud.astype("<f4").tobytes()
 
-    def near(self, code: str, k: int) -> list[dict[str, int]]:
-        """The k records nearest to a code, or all where there are fewer."""
-        hits = search(self.codes, self._parse(code), min(k, len(self.codes)))
-        return [{"record": int(i), "bits": int(d)} for i, d in zip(hits.indices, hits.bits, strict=True)]
-
-    def path(self, a: str, b: str, steps: int) -> list[str]:
-        """Codes from a to b whose decodes change about equally from one to the next."""
-        if steps > 128:
-            raise UsageError(f"{steps} steps are too many", remedy="choose up to 128")
-        return [c.tobytes().hex() for c in latent.interpolate(self._parse(a), self._parse(b), steps, self._decode)]
-
-    def find(self, text: str) -> list[int]:
-        """The first records whose name contains a text, whatever the case."""
-        text = text.casefold()
-        found: list[int] = []
-        with self._reading:
-            for record, name in enumerate(self._names()):
-                if text in name.casefold():
-                    found.append(record)
-                    if len(found) == MOST:
-                        break
-        return found
-
-    def _clusters(self, k: int) -> list[dict[str, Any]]:
-        clusters = by_size(self.codes, k_means(self.codes, k))
-        return [{"size": len(records), "records": records[:MOST].tolist()} for records in clusters]
-
-    def _thumbnail(self, record: int) -> bytes:
-        cloud = self._decode(self.codes[self._known(record)][None])[0]
-        return sheet.png(sheet.draw(cloud, size=THUMBNAIL, splat=0.8))
+    def _decode(self, codes: Codes) -> bytes:
+        return self.collection.codec.decode(codes).astype("<f4").tobytes()
 
     def _known(self, record: int) -> int:
-        if not 0 <= record < len(self.codes):
+        if not 0 <= record < len(self._codes):
             raise UsageError(f"there is no record {record}")
         return record
 
@@ -113,6 +105,12 @@ class Explorer:
             parsed = np.frombuffer(bytes.fromhex(code), np.uint8)
         except ValueError as error:
             raise UsageError("a code is written in hexadecimal") from error
-        if len(parsed) != self.codes.shape[1]:
-            raise UsageError(f"a code here is {self.codes.shape[1]} bytes, not {len(parsed)}")
+        if len(parsed) != self.collection.codec.bytes:
+            raise UsageError(f"a code here is {self.collection.codec.bytes} bytes, not {len(parsed)}")
         return parsed
+
+
+def _few(items: Sequence[Any]) -> Sequence[Any]:
+    if len(items) > MOST:
+        raise UsageError(f"{len(items)} clouds are too many for one answer", remedy=f"ask for up to {MOST}")
+    return items

@@ -273,7 +273,6 @@ def test_an_archive_without_records_or_names(run, tmp_path, tiny_model, model):
 
 
 def test_view_serves_until_interrupted(collection, tiny_model, tmp_path):
-    pytest.importorskip("plotly", reason="needs pcbin[view]")
     import re
     import signal
     import subprocess

@@ -1,50 +1,77 @@
-"""A toy collection: bit i of a code moves point i, so that every drawn point is known."""
+"""A toy collection: an archive of random codes of a model with random weights, so that every drawn point is known."""
 
 import threading
 
 import numpy as np
 import pytest
+from selenium_page import start
 
-from pcbin import bits
-from pcbin.view.explorer import Explorer
+from pcbin import archive
+from pcbin.archive import Batch
+from pcbin.collection import header_of, open_collection
+from pcbin.model import load
 
-
-def lift(codes):
-    """Clouds (n, 128, 3) on a helix; a set bit lifts its point by 0.5."""
-    angle = np.linspace(0, 20, 128, dtype=np.float32)
-    clouds = np.tile(np.stack([np.cos(angle), np.sin(angle), np.linspace(-0.9, 0.4, 128)], axis=1), (len(codes), 1, 1))
-    clouds[..., 2] += 0.5 * bits.unpack(codes)
-    return clouds.astype(np.float32)
-
-
-@pytest.fixture(scope="session")
-def decode():
-    return lift
+COUNT = 40
+HOSTILE = {"name": "not the name", "code": "00", "record": 99, "facts": 1, "size": "<b>big</b>"}  # of record 7
 
 
 @pytest.fixture(scope="session")
 def codes():
-    return np.random.default_rng(0).integers(0, 256, (40, 16), np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (COUNT, 16), np.uint8)
 
 
 @pytest.fixture(scope="session")
-def explorer(codes):
-    names = [f"{'chair' if i % 4 else 'lamp'}/{i:03}" for i in range(len(codes))]
-    sources = {3: lift(codes[3:4])[0] + 0.1}
-    return Explorer(
-        "toys.pcb",
-        codes,
-        names.__getitem__,
-        lambda: names,
-        lift,
-        describe=lambda i: {"points": 100 + i},
-        original=sources.get,
-    )
+def source():
+    """The cloud stored with record 3: the eight corners of a box, and a point inside."""
+    return np.array([[x, y, z] for x in (0, 4) for y in (0, 4) for z in (0, 4)] + [[1, 2, 3]], np.float64)
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory, tiny_model, codes, source):
+    """Records lamp/000, chair/001, chair/002, ...; with all that a record can have, some of it missing."""
+    rng = np.random.default_rng(1)
+    path = tmp_path_factory.mktemp("toys") / "toys.pcb"
+    halves = range(COUNT // 2), range(COUNT // 2, COUNT)
+    for half, write in zip(
+        halves, (lambda: archive.create(path, header_of(load(tiny_model))), lambda: archive.append(path)), strict=True
+    ):
+        part = slice(half[0], half[-1] + 1)
+        with write() as writer:
+            writer.write(
+                Batch(
+                    codes[part],
+                    names=[f"{'chair' if i % 4 else 'lamp'}/{i:03}" for i in half],
+                    centres=rng.normal(size=(len(half), 3)),
+                    radii=np.full(len(half), 2.0),
+                    points=np.array([100 + i for i in half]),
+                    distortion=np.array([np.nan if i == 5 else (i * 7 % COUNT) * 1e-4 for i in half], np.float32),
+                    meta=[HOSTILE if i == 7 else {"size": "small"} if i % 2 else None for i in half],
+                    stored=[source if i == 3 else None for i in half],
+                )
+            )
+    return path
+
+
+@pytest.fixture(scope="session")
+def collection(toys, tiny_model):
+    with open_collection(toys, tiny_model) as collection:
+        yield collection
+
+
+@pytest.fixture(scope="session")
+def decode(collection):
+    return collection.codec.decode
+
+
+@pytest.fixture(scope="session")
+def explorer(collection):
+    from pcbin.view.explorer import Explorer
+
+    return Explorer(collection)
 
 
 @pytest.fixture(scope="session")
 def server(explorer):
-    pytest.importorskip("plotly", reason="needs pcbin[view]")
     from pcbin.view.server import Server
 
     with Server(explorer) as server:
@@ -53,3 +80,10 @@ def server(explorer):
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    browser = start(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.quit()

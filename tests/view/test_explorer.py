@@ -1,51 +1,61 @@
+import json
+
 import numpy as np
 import pytest
 
-from pcbin import latent
-from pcbin.errors import UsageError
+from pcbin.cloud import normalise
+from pcbin.errors import PcbinError
 
 
 def cloud(data):
     return np.frombuffer(data, "<f4").reshape(-1, 3)
 
 
-def test_a_record_tells_its_code_name_and_facts(explorer, codes):
-    assert explorer.record(7) == {"record": 7, "name": "chair/007", "code": codes[7].tobytes().hex(), "points": 107}
-    assert explorer.listed([0, 5]) == ["lamp/000", "chair/005"]
-    assert explorer.collection() == {"title": "toys.pcb", "count": 40, "bits": 128}
+def test_a_record_tells_its_code_name_facts_and_place(explorer, codes, collection):
+    told = explorer.record(8)
+    assert {key: told[key] for key in ("record", "name", "code", "meta")} == {
+        "record": 8, "name": "lamp/008", "code": codes[8].tobytes().hex(), "meta": {},
+    }  # fmt: skip
+    assert told["facts"] == {"points": "108", "CD x 1e4": "16.0"}
+    assert told["frame"]["radius"] == pytest.approx(2)
+    assert told["frame"]["centre"] == pytest.approx(collection.archive[8].frame.centre)
+    assert explorer.about() == {
+        "title": "toys.pcb", "count": 40, "parts": 2, "bits": 128, "bytes": 16, "points": 2048,
+    }  # fmt: skip
 
 
-def test_shapes_come_as_floats_and_follow_their_bits(explorer, codes, decode):
-    assert np.array_equal(cloud(explorer.shape(codes[3].tobytes().hex())), decode(codes[3:4])[0])
-    assert np.array_equal(cloud(explorer.original(3)), decode(codes[3:4])[0] + np.float32(0.1))
+def test_metadata_does_not_stand_in_for_what_the_archive_knows(explorer, codes):
+    told = explorer.record(7)
+    assert (told["record"], told["name"], told["code"]) == (7, "chair/007", codes[7].tobytes().hex())
+    assert told["meta"]["name"] == "not the name"
+
+
+def test_an_unknown_distortion_is_no_number_that_json_lacks(explorer):
+    assert np.isnan(np.frombuffer(explorer.distortion(), "<f4")[5])
+    assert "CD x 1e4" not in explorer.record(5)["facts"]
+    json.loads(json.dumps(explorer.record(5)), parse_constant=pytest.fail)
+
+
+def test_parts_hold_every_record_once(explorer, collection, codes):
+    parts = [explorer.part(number) for number in range(2)]
+    assert [name for part in parts for name in part["names"]] == list(collection.names())
+    assert len(parts[0]["names"]) == 20
+    distortion = np.frombuffer(explorer.distortion(), "<f4")
+    assert (len(distortion), distortion[26]) == (40, pytest.approx(22e-4, rel=0.01))
+    assert parts[0]["meta"][1] == {"size": "small"}
+    assert bytes(explorer.codes()) == codes.tobytes()
+
+
+def test_shapes_come_as_floats_and_follow_their_bits(explorer, codes, decode, source):
+    assert np.array_equal(cloud(explorer.decode([codes[3].tobytes().hex()])), decode(codes[3:4])[0])
+    assert np.array_equal(cloud(explorer.shapes([3, 5])), decode(codes[[3, 5]]).reshape(-1, 3))
+    assert np.array_equal(cloud(explorer.original(3)), normalise(source)[0])
     assert explorer.original(4) == b""
 
 
-def test_the_nearest_of_a_record_is_itself(explorer, codes):
-    near = explorer.near(codes[9].tobytes().hex(), 100)
-    assert near[0] == {"record": 9, "bits": 0}
-    assert len(near) == 40
-
-
-def test_a_path_joins_two_codes(explorer, codes, decode):
-    a, b = (codes[i].tobytes().hex() for i in (0, 1))
-    path = explorer.path(a, b, 8)
-    assert (path[0], path[-1], len(path)) == (a, b, 9)
-    changes = latent.step_sizes(np.array([list(bytes.fromhex(c)) for c in path], np.uint8), decode)
-    assert changes.max() < 2 * changes.min()
-
-
-def test_find_ignores_case_and_clusters_hold_everyone_once(explorer):
-    assert explorer.find("LAMP") == list(range(0, 40, 4))
-    clusters = explorer.clusters(3)
-    assert sorted(record for one in clusters for record in one["records"]) == list(range(40))
-    assert [one["size"] for one in clusters] == [len(one["records"]) for one in clusters]
-
-
-def test_a_thumbnail_is_a_small_picture(explorer):
-    data = explorer.thumbnail(2)
-    assert data.startswith(b"\x89PNG")
-    assert explorer.thumbnail(3) != data
+def test_names_and_numbers_are_found(explorer):
+    assert explorer.find("chair/007") == 7
+    assert explorer.find("12") == 12
 
 
 @pytest.mark.parametrize(
@@ -53,14 +63,17 @@ def test_a_thumbnail_is_a_small_picture(explorer):
     [
         lambda e: e.record(40),
         lambda e: e.record(-1),
-        lambda e: e.listed([0, 99]),
-        lambda e: e.shape("xyz"),
-        lambda e: e.shape("00" * 15),
-        lambda e: e.path("00" * 16, "11" * 16, 10**9),
-        lambda e: e.clusters(0),
-        lambda e: e.thumbnail(99),
+        lambda e: e.part(2),
+        lambda e: e.part(-1),
+        lambda e: e.shapes([0, 99]),
+        lambda e: e.shapes([0] * 65),
+        lambda e: e.decode(["00" * 16] * 65),
+        lambda e: e.decode(["xyz"]),
+        lambda e: e.decode(["00" * 15]),
+        lambda e: e.original(99),
+        lambda e: e.find("nobody"),
     ],
 )
-def test_what_does_not_exist_is_refused(explorer, question):
-    with pytest.raises(UsageError):
+def test_what_does_not_exist_or_is_too_much_is_refused(explorer, question):
+    with pytest.raises(PcbinError):
         question(explorer)

@@ -1,123 +1,270 @@
 """The explorer page in a headless Chromium, driven as a reader would."""
 
-import shutil
-
 import numpy as np
 import pytest
+from selenium_page import click, paint, wait
 
 from pcbin import bits
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (pcbin[test])")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver on the PATH")
-
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-    "--window-size=1280,900",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    browser.set_script_timeout(20)
-    yield browser
-    browser.quit()
+from pcbin.cloud import normalise
+from pcbin.files import read
 
 
 @pytest.fixture(scope="module")
 def page(browser, server):
     browser.get(server.url)
-    wait(browser, "return document.querySelectorAll('#near .record').length > 0")
+    wait(browser, "return state.loaded && document.querySelectorAll('#near .record').length > 0")
     return browser
 
 
-def wait(browser, question):
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, 20, 0.05).until(lambda b: b.execute_script(question))
-
-
-def drawn(browser, trace=0):
-    """The points that plotly draws."""
-    return np.array(browser.execute_script(f"const t = el('shape').data[{trace}]; return [t.x, t.y, t.z]")).T
+@pytest.fixture(autouse=True)
+def as_it_was(page):
+    yield
+    page.execute_script("el('k').value = ''; el('k').onchange(); showAll(); el('rest').click()")
+    wait(page, "return state.shown.length === 40 && !document.body.classList.contains('busy')")
 
 
-def click(browser, selector):
-    wait(browser, f"return document.querySelector('{selector}') !== null")
-    browser.execute_script(f"document.querySelector('{selector}').click()")
+def drawn(browser, what="drawn"):
+    """The points that are painted."""
+    return np.array(browser.execute_script(f"return Array.from(state.{what})"), np.float32).reshape(-1, 3)
 
 
 def choose(browser, record):
     click(browser, f'#grid .record[data-record="{record}"]')
-    wait(browser, f"return state.record === {record} && el('near').firstChild.dataset.record === '{record}'")
+    wait(browser, f"return state.record === {record} && state.code === state.facts.code && !waiting.size")
+
+
+def shown(browser):
+    return browser.execute_script("return Array.from(state.shown)")
+
+
+def test_nothing_on_the_page_complains(page):
+    assert [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_the_first_view_fits_the_window_and_its_grid_has_the_right_columns(page):
+    """Once the lower sections were filled late: the shape was cut off, and the grid a column too wide."""
+    for width, height in ((1280, 900), (800, 700)):
+        page.set_window_size(width, height)
+        page.refresh()
+        wait(page, "return state.loaded && document.querySelectorAll('#near .record').length > 0 && !waiting.size")
+        sizes = page.execute_script(
+            "const grid = el('grid'), box = (e) => e.getBoundingClientRect(), body = document.body;"
+            "return [Math.max(...[...document.querySelectorAll('#grid .record')].map((r) => box(r).right)),"
+            "box(grid).left + grid.clientWidth, box(el('near')).bottom, innerHeight, body.scrollWidth, innerWidth]"
+        )
+        assert sizes[0] <= sizes[1]
+        assert sizes[2] <= sizes[3] or page.execute_script("return el('stage').clientHeight === 260")
+        assert sizes[4] <= sizes[5]
+    page.set_window_size(1280, 900)
 
 
 def test_a_record_is_chosen_a_bit_flipped_and_the_drawn_points_follow(page, codes, decode):
-    assert "40 shapes" in page.find_element("id", "title").text
+    assert page.find_element("id", "title").text == "toys.pcb"
+    assert page.find_element("id", "count").text == "40 shapes"
     choose(page, 5)
     assert page.find_element("id", "name").text == "chair/005"
     assert drawn(page) == pytest.approx(decode(codes[5:6])[0], abs=1e-6)
 
     click(page, "#bits button:nth-child(11)")
     flipped = codes[5] ^ bits.pack(np.arange(128) == 10)
-    wait(page, f"return state.code === '{flipped.tobytes().hex()}' && el('shape').data[0].z[10] !== null")
-    wait(page, f"return Math.abs(el('shape').data[0].z[10] - {decode(flipped[None])[0, 10, 2]}) < 1e-6")
+    wait(page, f"return state.code === '{flipped.tobytes().hex()}' && !waiting.size")
     assert drawn(page) == pytest.approx(decode(flipped[None])[0], abs=1e-6)
     assert page.execute_script("return document.querySelectorAll('#bits .changed').length") == 1
+    assert page.execute_script("return document.querySelector('#near span').textContent") == "1 bit"
+    assert page.execute_script("return el('near').firstChild.dataset.record") == "5"
 
     click(page, "#reset")
-    wait(page, f"return Math.abs(el('shape').data[0].z[10] - {decode(codes[5:6])[0, 10, 2]}) < 1e-6")
-    assert page.find_element("id", "error").is_displayed() is False
+    wait(page, "return state.code === state.facts.code && !waiting.size")
+    assert drawn(page) == pytest.approx(decode(codes[5:6])[0], abs=1e-6)
+    assert page.execute_script("return el('error').hidden")
 
 
-def test_the_shape_is_really_painted_on_the_canvas(page):
-    """WebGL draws something: the picture of the shape is not of one colour."""
+def test_the_nearest_leave_out_the_record_itself_and_are_the_nearest(page, codes):
+    choose(page, 9)
+    near = page.execute_script("return [...el('near').children].map((c) => [Number(c.dataset.record), c.innerText])")
+    away = np.bitwise_count(codes ^ codes[9]).sum(axis=1)
+    order = [int(i) for i in np.argsort(away, kind="stable") if i != 9][:12]
+    assert near == [[i, f"{away[i]} bits"] for i in order]
+
+
+def test_metadata_is_shown_as_text_and_takes_nothing_over(page, codes):
+    choose(page, 7)
+    assert page.find_element("id", "name").text == "chair/007"
+    assert page.execute_script("return state.code") == codes[7].tobytes().hex()
+    assert "size <b>big</b>" in page.find_element("id", "facts").text
+    assert page.execute_script("return document.querySelector('#facts b')") is None
+
+
+def test_the_shape_is_painted_larger_with_larger_points_and_turns(page):
     choose(page, 5)
-    grab = "const done = arguments[0]; Plotly.toImage('shape', {width: 200, height: 200}).then(done)"
-    with_points = page.execute_async_script(grab)
-    page.execute_script("Plotly.restyle('shape', {visible: false})")
-    assert len(with_points) > 1.5 * len(page.execute_async_script(grab))
+    small = paint(page, radius=0.008)
+    large = paint(page, radius=0.04)
+    assert 100 < small["painted"] < large["painted"] / 2
+    assert large["colours"] > 100  # shaded
+    click(page, "#guides")
+    wait(page, "return !due")
+    assert paint(page, radius=0.008, guides=True)["painted"] > small["painted"]
+    click(page, "#guides")
+    before = page.execute_script("return camera.azimuth")
+    click(page, "#turn")
+    wait(page, f"return camera.azimuth !== {before}")
+    click(page, "#turn")
+    click(page, "#rest")
+    assert page.execute_script("return camera.azimuth") == 35
 
 
-def test_the_original_stands_beside_its_decode_and_both_turn_together(page, codes, decode):
+def test_thumbnails_are_painted(page):
+    wait(page, "return document.querySelector('canvas[data-of]') === null")
+    painted = page.execute_script(
+        "return [...document.querySelectorAll('#grid canvas')].map((c) =>"
+        "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v))"
+    )
+    assert len(painted) > 10
+    assert all(painted)
+
+
+def test_the_original_stands_beside_its_decode(page, source):
     choose(page, 3)
-    assert drawn(page, 1) == pytest.approx(decode(codes[3:4])[0] + 0.1, abs=1e-6)
-    page.execute_script("Plotly.relayout('shape', {'scene.camera': {eye: {x: 2, y: 0, z: 0}}})")
-    wait(page, "return el('shape').layout.scene2.camera.eye.x === 2")
+    assert drawn(page, "original") == pytest.approx(normalise(source)[0], abs=1e-6)
+    assert page.execute_script("return el('original').clientWidth") > 100
     choose(page, 4)
-    assert page.execute_script("return el('shape').data.length") == 1
+    assert page.execute_script("return el('original').clientWidth") == 0
 
 
-def test_the_slider_walks_from_one_shape_to_another(page, codes):
+def test_the_slider_walks_from_one_shape_to_another_in_even_steps(page, codes, decode):
     choose(page, 1)
     click(page, "#start")
     choose(page, 2)
     click(page, "#end")
-    wait(page, "return !el('slider').disabled && state.path.length === 17")
+    wait(page, "return !el('slider').disabled && state.path.length > 2")
+    path = page.execute_script("return state.path")
+    assert (path[0], path[-1]) == tuple(codes[i].tobytes().hex() for i in (1, 2))
+    assert 12 <= len(path) <= 17
+    clouds = decode(np.array([list(bytes.fromhex(code)) for code in path], np.uint8))
+    changes = np.linalg.norm(np.diff(clouds, axis=0), axis=(1, 2))
+    assert changes.max() < 2.5 * changes.min()
     page.execute_script("el('slider').value = 8; el('slider').oninput()")
-    wait(page, "return state.code === state.path[8]")
-    wait(page, "return el('hex').textContent === state.path[8]")
-    half = page.execute_script("return state.code")
-    assert half not in [codes[i].tobytes().hex() for i in (1, 2)]
+    wait(page, "return state.code === state.path[8] && el('hex').textContent === state.path[8] && !waiting.size")
 
 
-def test_names_and_clusters_filter_the_grid(page):
-    shown = "return [...document.querySelectorAll('#grid .record')].map((r) => Number(r.dataset.record))"
-    page.execute_script("el('find').value = 'lamp'; el('find').oninput()")
-    wait(page, "return document.querySelectorAll('#grid .record').length === 10")
-    assert all(record % 4 == 0 for record in page.execute_script(shown))
+def test_text_cluster_and_metadata_filter_together(page, codes):
+    page.execute_script("el('find').value = 'LAMP'; el('find').oninput()")
+    wait(page, "return state.shown.length === 10")
+    assert shown(page) == list(range(0, 40, 4))
+    assert page.find_element("id", "count").text == "10 of 40 shapes"
     page.execute_script("el('k').value = 3; el('k').onchange()")
-    wait(page, "return el('clusters').children.length === 4")
-    click(page, "#clusters button:nth-child(2)")
-    size = page.execute_script("return state.shown.length")
-    assert f"({size})" in page.execute_script("return el('clusters').children[1].textContent")
-    page.execute_script("el('k').value = 999; el('k').onchange()")
+    wait(page, "return el('clusters').children.length === 3")
+    sizes = page.execute_script("return state.clusters.map((c) => c.size)")
+    assert (sum(sizes), sizes) == (40, sorted(sizes, reverse=True))
+    found = []
+    for number in range(3):
+        click(page, f"#clusters button:nth-child({number + 1})")
+        wait(page, f"return state.cluster === {number} && !waiting.size")
+        found += shown(page)
+    assert sorted(found) == list(range(0, 40, 4))
+    page.execute_script("showAll()")
+    wait(page, "return state.shown.length === 40")
+    page.execute_script("const s = document.querySelector('select[name=size]'); s.value = 'small'; s.onchange()")
+    wait(page, "return state.shown.length === 19")
+    page.execute_script("el('find').value = '1 chair'; el('find').oninput()")
+    wait(page, "return state.shown.length < 19")
+    assert shown(page) == [i for i in range(40) if i % 2 and i != 7 and "1" in f"{i:03}"]
+
+
+def test_typing_waits_for_a_pause(page):
+    asked = page.execute_script(
+        "const before = asked;"
+        "for (const text of ['l', 'la', 'lam']) { el('find').value = text; el('find').oninput(); }"
+        "return asked - before"
+    )
+    assert asked == 0
+    wait(page, "return state.shown.length === 10")
+
+
+def test_nothing_found_is_said_and_can_be_undone(page):
+    page.execute_script("el('find').value = 'sofa'; el('find').oninput()")
+    wait(page, "return !el('empty').hidden")
+    assert "No shape fits" in page.find_element("id", "empty").text
+    click(page, "#clear")
+    wait(page, "return el('empty').hidden && state.shown.length === 40")
+    page.execute_script("el('k').value = 99; el('k').onchange()")
     wait(page, "return !el('error').hidden")
-    assert "999 clusters" in page.find_element("id", "error").text
+    assert "99 clusters" in page.find_element("id", "error").text
+
+
+def test_shapes_are_sorted_by_name_and_by_distortion(page, collection):
+    def sort(way):
+        page.execute_script(f"el('sort').value = '{way}'; el('sort').onchange()")
+        wait(page, "return !waiting.size")
+        return shown(page)
+
+    names = list(collection.names())
+    assert [names[i] for i in sort("name")] == sorted(names)
+    known = [i for i in range(40) if i != 5]
+    best = sorted(known, key=lambda i: i * 7 % 40)
+    assert sort("distortion") == [*best, 5]
+    assert sort("distortion-worst") == [*reversed(best), 5]
+
+
+def test_arrow_keys_walk_through_the_grid(page):
+    choose(page, 5)
+    columns = page.execute_script("return measure().columns")
+    press = "document.onkeydown({key: '%s', target: el('grid'), preventDefault() {}})"
+    for key, record in (("ArrowRight", 6), ("ArrowDown", 6 + columns), ("ArrowLeft", 5 + columns), ("End", 39)):
+        page.execute_script(press % key)
+        wait(page, f"return state.record === {record} && !waiting.size")
+    assert page.execute_script("return document.querySelector('#grid .record.chosen') !== null")
+
+
+def test_a_link_leads_to_a_record_and_a_changed_code(page, server, codes):
+    choose(page, 6)
+    click(page, "#bits button:nth-child(3)")
+    wait(page, "return state.code !== state.facts.code && !waiting.size")
+    link, code = page.execute_script("return [location.href, state.code]")
+    page.get("about:blank")
+    page.get(link)
+    wait(page, f"return state.code === '{code}' && !waiting.size")
+    assert page.find_element("id", "name").text == "chair/006"
+    page.get("about:blank")
+    page.get(f"{server.url}#name=nobody")
+    wait(page, "return !el('error').hidden && state.drawn !== null")
+    assert "nobody" in page.find_element("id", "error").text
+
+
+def test_a_saved_shape_is_a_ply_at_its_place(page, collection, codes, decode, tmp_path):
+    choose(page, 6)
+    data = page.execute_async_script(
+        "const done = arguments[0], made = ply(state.drawn, state.facts.frame);"
+        "made.arrayBuffer().then((bytes) => done([...new Uint8Array(bytes)]))"
+    )
+    (tmp_path / "saved.ply").write_bytes(bytes(data))
+    (cloud,) = read(tmp_path / "saved.ply")
+    assert cloud == pytest.approx(collection.archive[6].frame.to_world(decode(codes[6:7])[0]), abs=1e-6)
+    size, kind = page.execute_async_script("const done = arguments[0]; png().then((b) => done([b.size, b.type]))")
+    assert (size > 5000, kind) == (True, "image/png")
+
+
+def test_dark_is_dark(page):
+    light = paint(page)["mean"]
+    click(page, "#dark")
+    assert page.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(20, 25, 30)"
+    assert paint(page, dark=True)["mean"] > light  # points of light on the dark
+    click(page, "#dark")
+    wait(page, "return !waiting.size && document.querySelector('canvas[data-of]') === null")
+
+
+def test_a_million_rows_can_be_scrolled_to_the_last(page):
+    """No browser scrolls 40 million pixels: the grid is scrolled in proportion."""
+    page.execute_script(
+        "window.kept = state.shown; state.shown = new Uint32Array(1_000_000); state.shown[999_999] = 39; drawGrid()"
+    )
+    assert page.execute_script("return el('roll').clientHeight <= 5_000_000 && measure().whole > 30_000_000")
+    page.execute_script("el('grid').scrollTop = 1e9; scrolled()")
+    wait(page, "return document.querySelector('#grid .record[data-record=\"39\"]') !== null")
+    inside = page.execute_script(
+        "const box = document.querySelector('#grid .record[data-record=\"39\"]').getBoundingClientRect();"
+        "return box.bottom <= el('grid').getBoundingClientRect().bottom + 1"
+    )
+    assert inside
+    page.execute_script("scrollTo(12_345 * CELL.height); drawGrid(); state.shown = window.kept")
+    wait(page, "return !waiting.size")

@@ -45,11 +45,3 @@ def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ExtraError, match=r"pcbin\[plot\]"):
         pictures.scatter(tmp_path / "p.png", np.zeros((3, 2)), list("abc"))
-
-
-def test_without_plotly_the_extra_is_named(explorer, monkeypatch):
-    from pcbin.view import server
-
-    monkeypatch.setattr(server, "find_spec", lambda name: None)
-    with pytest.raises(ExtraError, match=r"pcbin\[view\]"):
-        server.Server(explorer)
