@@ -19,8 +19,9 @@ from pcbin.archive import Archive, Batch, Header
 from pcbin.bits import Codes
 from pcbin.cloud import Frame, clean, normalise
 from pcbin.codec import Codec
-from pcbin.errors import CloudError, OutputError, RecordError, UsageError
+from pcbin.errors import CloudError, RecordError, UsageError
 from pcbin.model import Model, load_for
+from pcbin.output import exists
 
 PathLike = str | os.PathLike[str]
 Cloud = NDArray[np.floating]
@@ -178,7 +179,7 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
         return
     targets = [files.target(out, name, f".{format}") for name in shapes.names]
     if taken := [target for target in targets if not overwrite and os.path.lexists(target)]:
-        raise OutputError("exists", path=taken[0], remedy="choose another directory or overwrite with --force")
+        raise exists(taken[0])
     clouds = codec.decode(shapes.codes)
     for i, target in enumerate(targets):
         points = clouds[i] if shapes.frames is None else shapes.frames[i].to_world(clouds[i])

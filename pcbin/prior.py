@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import safetensors
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 
 from pcbin import bits
 from pcbin.bits import Codes
-from pcbin.errors import FormatError, OutputError, UsageError
+from pcbin.errors import FormatError, UsageError
+from pcbin.output import replacing
 
 FORMAT = "pcbin prior 1"
 PENALTIES = (1e-3, 1e-2, 1e-1)  # of the squared weights
@@ -56,16 +56,15 @@ class Prior:
         loss = np.logaddexp(0, -signs * (signs @ self.weight.T + self.offset))
         return float(loss.sum(axis=1, dtype=np.float64).mean() / np.log(2))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the prior as a safetensors file. Raises OutputError."""
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the prior as a safetensors file. Raises OutputError if `path` exists (unless `overwrite`) or cannot
+        be written."""
         data = safetensors.numpy.save(
             {"offset": self.offset, "weight": self.weight},
             {"format": FORMAT, "model_sha256": self.model_sha256},
         )
-        try:
-            Path(path).write_bytes(data)
-        except OSError as error:
-            raise OutputError(f"cannot be written ({error.strerror})", path=path) from error
+        with replacing(path, overwrite=overwrite) as stream:
+            stream.write(data)
 
 
 def uniform(size: int = 128) -> Prior:

@@ -64,7 +64,8 @@ def test_a_saved_prior_comes_back(tmp_path):
     assert np.array_equal(again.weight, fitted.weight)
     assert np.array_equal(again.offset, fitted.offset)
     with pytest.raises(OutputError):
-        fitted.save(tmp_path / "missing" / "p.safetensors")
+        fitted.save(tmp_path / "p.safetensors")
+    fitted.save(tmp_path / "p.safetensors", overwrite=True)
 
 
 def test_what_is_no_prior_is_refused(tmp_path):
@@ -78,6 +79,6 @@ def test_what_is_no_prior_is_refused(tmp_path):
         with pytest.raises(FormatError):
             prior.load(path)
     hostile = prior.Prior(np.zeros(4, np.float32), np.ones((4, 4), np.float32))
-    hostile.save(path)
+    hostile.save(path, overwrite=True)
     with pytest.raises(FormatError):
         prior.load(path)

@@ -4,15 +4,15 @@ one, a file object, an fsspec URL. Knows nothing of what is written."""
 from __future__ import annotations
 
 import os
-import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol
 
+from pcbin import output
 from pcbin.archive.lock import lock
 from pcbin.archive.source import Place, filesystem, is_url
 from pcbin.errors import OutputError
+from pcbin.output import exists, failed
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -44,14 +44,6 @@ def new(place: Place, overwrite: bool) -> Target:
     return _Stream(place)
 
 
-def failed(name: str, error: OSError) -> OutputError:
-    return OutputError(f"cannot be written ({error.strerror or error})", path=name)
-
-
-def taken(name: str) -> OutputError:
-    return OutputError("exists", path=name, remedy="choose another name or allow overwriting (--force)")
-
-
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
@@ -59,72 +51,44 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 class NewFile:
-    """A temporary file beside the final name, renamed to it by `commit`."""
+    """A new local file. The archive it replaces is locked from the start; one that appears later is not replaced."""
 
     base = 0
 
     def __init__(self, path: str, overwrite: bool) -> None:
+        output.check(path, overwrite=overwrite)
         self.name = path
-        self._overwrite = overwrite
-        self._final = os.path.realpath(path)
-        self._directory = os.path.dirname(self._final)
-        self.spools: str | None = self._directory
-        self._temporary = os.path.join(self._directory, f".pcbin-{secrets.token_hex(4)}.tmp")
-        self._made = False
-        self._fd = self._replaced = -1
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise OutputError("is no file", path=path, remedy="choose another name")
-        if not overwrite and os.path.lexists(path):
-            raise taken(path)
-        if not os.path.isdir(self._directory):
-            raise OutputError("its directory does not exist", path=path, remedy=f"create {self._directory}")
-        if os.path.exists(path):
-            self._replaced = _open_locked(path, os.O_RDONLY)
+        directory = os.path.dirname(os.path.realpath(path))
+        self.spools: str | None = directory
+        if not os.path.isdir(directory):
+            raise OutputError("its directory does not exist", path=path, remedy=f"create {directory}")
+        self._file: output.NewFile | None = None
+        self._replaced = _open_locked(path, os.O_RDONLY) if os.path.exists(path) else -1
 
     def write(self, data: bytes) -> None:
-        if not self._made:
-            self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
-            self._made = True
-            if self._replaced >= 0 and hasattr(os, "fchmod"):
-                os.fchmod(self._fd, stat.S_IMODE(os.fstat(self._replaced).st_mode))
-        _write_all(self._fd, data)
+        if self._file is None:
+            self._file = output.NewFile(self.name, overwrite=self._replaced >= 0)
+        self._file.stream.write(data)
 
     def sync(self) -> None:
         """Nothing to order: the name comes last."""
 
     def commit(self) -> None:
-        os.fsync(self._fd)
-        if self._overwrite:
-            os.replace(self._temporary, self._final)
-        else:
-            self._place()
-        self._made = False
-        _sync_directory(self._directory)
-        self._close()
-
-    def _place(self) -> None:
-        try:
-            os.link(self._temporary, self._final)  # unlike a rename, refuses when another was faster
-            os.unlink(self._temporary)
-        except FileExistsError:
-            raise taken(self.name) from None
-        except OSError:  # a file system without hard links
-            if os.path.lexists(self._final):
-                raise taken(self.name) from None
-            os.replace(self._temporary, self._final)
+        assert self._file is not None
+        if self._replaced >= 0:
+            _require_same(self._replaced, self.name)
+        self._file.commit()
+        self._unlock()
 
     def abort(self) -> None:
-        self._close()
-        if self._made:
-            with suppress(OSError):
-                os.unlink(self._temporary)
+        if self._file is not None:
+            self._file.abort()
+        self._unlock()
 
-    def _close(self) -> None:
-        for fd in (self._fd, self._replaced):
-            if fd >= 0:
-                with suppress(OSError):
-                    os.close(fd)
-        self._fd = self._replaced = -1
+    def _unlock(self) -> None:
+        if self._replaced >= 0:
+            os.close(self._replaced)
+            self._replaced = -1
 
 
 def _open_locked(path: str, mode: int) -> int:
@@ -135,8 +99,7 @@ def _open_locked(path: str, mode: int) -> int:
         raise failed(path, error) from error
     try:
         lock(fd, path)
-        if os.fstat(fd).st_ino != os.stat(path).st_ino:
-            raise OutputError("has just been replaced by another process", path=path, remedy="try again")
+        _require_same(fd, path)
     except OSError as error:
         os.close(fd)
         raise failed(path, error) from error
@@ -146,13 +109,9 @@ def _open_locked(path: str, mode: int) -> int:
     return fd
 
 
-def _sync_directory(directory: str) -> None:
-    with suppress(OSError):  # not every system lets one open a directory
-        fd = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+def _require_same(fd: int, path: str) -> None:
+    if not os.path.samestat(os.fstat(fd), os.stat(path)):
+        raise OutputError("has just been replaced by another process", path=path, remedy="try again")
 
 
 class Appended:
@@ -236,11 +195,11 @@ class _Url:
         self._fs, self._path = filesystem(url)
         self._file: Any = None
         try:
-            exists = not overwrite and self._fs.exists(self._path)
+            taken = not overwrite and self._fs.exists(self._path)
         except Exception as error:  # each protocol raises its own
             raise failed(url, OSError(str(error))) from error
-        if exists:
-            raise taken(url)
+        if taken:
+            raise exists(url)
 
     def write(self, data: bytes) -> None:
         with _as_os_error():

@@ -18,8 +18,9 @@ from pcbin.archive.nameindex import NameIndex, UniqueNames
 from pcbin.archive.record import Batch, Header
 from pcbin.archive.rows import DROPPABLE, Rows, from_batch, join
 from pcbin.archive.source import Place, is_url
-from pcbin.archive.target import Appended, Target, failed, new
+from pcbin.archive.target import Appended, Target, new
 from pcbin.errors import PcbinError, UsageError
+from pcbin.output import failed
 
 CHUNK_RECORDS = 4096
 CHUNK_TEXT = 1 << 20  # bytes of names and metadata that end a chunk early

@@ -72,6 +72,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except PcbinError as error:
+        error.remedy = error.remedy.replace("overwrite=True", "--force")
         click.echo(f"pcbin: {error}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):

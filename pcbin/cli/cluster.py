@@ -87,7 +87,7 @@ def _write_csv(path: Path, rows: list[tuple[str, int]], force: bool) -> None:
     import csv
     import io
 
-    from pcbin.files import replacing
+    from pcbin.output import replacing
 
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("name", "cluster"), *rows])

@@ -46,11 +46,14 @@ def command(
     from pcbin.collection import Shapes, open_collection
     from pcbin.errors import ModelError, UsageError
     from pcbin.model import DEFAULT, load
+    from pcbin.output import check
     from pcbin.prior import fit, fit_independent, uniform
     from pcbin.prior import load as load_prior
 
     if (like and prior_file) or (independent and not like):
         raise UsageError("--independent goes with --like, and --like does not go with --prior")
+    if save_prior:
+        check(save_prior, overwrite=output["force"])
     facts: dict[str, Any] = {}
     if like:
         with open_collection(like, model) as collection:
@@ -67,7 +70,7 @@ def command(
     if against:
         facts |= _judge(codec.decode(codes), against, seed)
     if save_prior:
-        prior.save(save_prior)
+        prior.save(save_prior, overwrite=output["force"])
     shapes = Shapes(codes, [f"sample-{i:04}" for i in range(count)])
     Output(out=out, **output).give(shapes, codec, {}, facts)
 

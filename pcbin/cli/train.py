@@ -33,6 +33,7 @@ PATH = click.Path(path_type=Path)
     help="How long to fine-tune.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+@click.option("--force", is_flag=True, help="Replace the model file if it exists.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the result.")
 def command(
     what: tuple[Path, ...],
@@ -44,6 +45,7 @@ def command(
     resume: bool,
     minutes: float,
     device: str,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Train a model of the family from a RECIPE, or fine-tune one on your own collection.
@@ -72,13 +74,14 @@ def command(
             runs=runs,
             resume=resume,
             device=device,
+            overwrite=force,
             quiet=quiet,
         )
         if path is not None:
             click.echo(f"wrote {path}")
         return
     assert base is not None
-    gain = run.fine_tune(what, base, out=out, runs=runs, minutes=minutes, device=device, quiet=quiet)
+    gain = run.fine_tune(what, base, out=out, runs=runs, minutes=minutes, device=device, overwrite=force, quiet=quiet)
     click.echo(
         f"{gain.held_out} of {gain.clouds} clouds held out: CD {gain.before * 1e4:.2f}e-4 with {base}, "
         f"{gain.after * 1e4:.2f}e-4 after {gain.seconds / 60:.1f} minutes (noise floor {gain.floor * 1e4:.2f}e-4)\n"

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, UsageError
-from pcbin.files.output import replacing, target
+from pcbin.files.output import target
+from pcbin.output import replacing
 
-__all__ = ["FORMATS", "READERS", "Source", "find", "read", "replacing", "target", "write"]
+__all__ = ["FORMATS", "READERS", "Source", "find", "read", "target", "write"]
 
 READERS = {"ply": "ply", "npy": "npy", "npz": "npz", "xyz": "xyz", "txt": "xyz", "csv": "xyz", "pts": "xyz"}
 FORMATS = ("ply", "npy", "npz", "xyz")  # the formats written, each by the module of its name
@@ -113,19 +114,20 @@ def write(
     *,
     overwrite: bool = False,
     exact: bool = False,
+    durable: bool = True,
 ) -> None:
     """Write points (N, 3) to `path`, all or nothing, in one of FORMATS (by default what the extension says).
 
     As float32, or as float64 where float32 would move a point by more than a millionth of the extent, or at all
-    where it must be `exact`. Raises OutputError if the file exists (unless `overwrite`) or cannot be written,
-    UsageError for a format that is not in FORMATS.
+    where it must be `exact`; `durable` as in `pcbin.output.replacing`. Raises OutputError if the file exists (unless
+    `overwrite`) or cannot be written, UsageError for a format that is not in FORMATS.
     """
     path = Path(path)
     format = format or _extension(path)
     if format not in FORMATS:
         raise UsageError(f"{format!r} is not written", path=path, remedy=f"choose from {', '.join(FORMATS)}")
     module = importlib.import_module(f"pcbin.files.{format}")
-    with replacing(path, overwrite=overwrite) as stream:
+    with replacing(path, overwrite=overwrite, durable=durable) as stream:
         module.write(stream, _narrowed(np.asarray(points), 0.0 if exact else 1e-6))
 
 

@@ -1,16 +1,10 @@
-"""Where output goes: names made paths that cannot leave a directory, files that appear whole or not at all.
-Knows no format."""
+"""Names of records made paths that cannot leave a directory. Knows no format and writes nothing."""
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from pcbin.errors import OutputError
 
@@ -61,31 +55,3 @@ def _unsafe(name: str, suffix: str) -> str:
 
 def _shown(name: str) -> str:
     return ascii(name if len(name) <= 80 else name[:77] + "...")
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """A binary file that takes the name `path` when the block ends well, and is gone when it does not.
-
-    Missing parent directories are made. Raises OutputError if `path` exists (unless `overwrite`) or cannot be
-    written.
-    """
-    path = Path(path)
-    if not overwrite and os.path.lexists(path):
-        raise OutputError("exists", path=path, remedy="choose another name, or overwrite it with --force")
-    partial = path.with_name(f".pcbin-{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "xb") as stream:
-            yield stream
-        os.replace(partial, path)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise OutputError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}",
-            path=path,
-            remedy="free some space" if full else "check the directory and its permissions",
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)

@@ -19,8 +19,9 @@ import numpy as np
 import safetensors
 from numpy.typing import NDArray
 
-from pcbin.errors import ModelError, OutputError
+from pcbin.errors import ModelError
 from pcbin.model.config import Config
+from pcbin.output import replacing
 
 MAX_BYTES = 1 << 32
 _DTYPES: dict[str, type[np.floating[Any]]] = {"F16": np.float16, "F32": np.float32}
@@ -93,21 +94,18 @@ def parse(data: bytes) -> Weights:
     return Weights(config, part_of or digest, _check(config, tensors))
 
 
-def save(path: str | os.PathLike[str], config: Config, tensors: Mapping[str, NDArray[Any]]) -> str:
+def save(
+    path: str | os.PathLike[str], config: Config, tensors: Mapping[str, NDArray[Any]], *, overwrite: bool = False
+) -> str:
     """Write a model file from (its config, its tensors by name), float16 or float32; returns its SHA-256.
 
     Raises:
         ModelError: the tensors are not those the config asks for.
-        OutputError: the file cannot be written.
+        OutputError: the file exists (unless `overwrite`), or cannot be written.
     """
     data, digest = serialize(config, tensors)
-    partial = Path(f"{os.fspath(path)}.partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot be written: {error.strerror}", path=path) from error
+    with replacing(path, overwrite=overwrite) as stream:
+        stream.write(data)
     return digest
 
 

@@ -23,6 +23,7 @@ from pcbin.cloud import Frame
 from pcbin.codec import BATCH, Codec
 from pcbin.errors import OutputError, RecordError, UsageError
 from pcbin.model import load_for
+from pcbin.output import exists, sync
 from pcbin.pipeline.encode import Skipped
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Restored
@@ -113,6 +114,7 @@ def decompress(
         skipped += written.skipped
         if progress:
             progress(count)
+    sync()
     return Restored(os.fspath(outdir), count, skipped, time.monotonic() - started)
 
 
@@ -153,7 +155,8 @@ def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
                 if plan.points is not None:
                     points, exact = density.with_points(points.astype(np.float64), plan.points), False
                 try:
-                    files.write(_target(plan, name), points, plan.format, overwrite=plan.force, exact=exact)
+                    path = _target(plan, name)
+                    files.write(path, points, plan.format, overwrite=plan.force, exact=exact, durable=False)
                 except OutputError as error:
                     if isinstance(error.__cause__, OSError) and error.__cause__.errno not in CLASHES:
                         raise
@@ -187,7 +190,7 @@ def _refuse_existing(source: Archive, numbers: Sequence[int], plan: Plan) -> Non
         except OutputError:
             continue  # unsafe: will be skipped and told
         if os.path.lexists(target):
-            raise OutputError("exists", path=target, remedy="choose another directory or overwrite with --force")
+            raise exists(target)
 
 
 def _make(outdir: PathLike) -> None:

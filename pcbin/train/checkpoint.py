@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
-from pcbin.errors import OutputError, TrainingError
+from pcbin.errors import TrainingError
+from pcbin.output import replacing
 from pcbin.train import config as recipe
 from pcbin.train.config import Config
 from pcbin.train.state import State
@@ -20,21 +20,15 @@ NAME = "checkpoint.safetensors"
 
 
 def save(directory: Path, config: Config, state: State) -> None:
-    """Write the state under a temporary name, then rename it over the last checkpoint."""
+    """Replace the last checkpoint by the state. Raises OutputError if it cannot be written."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
     for (name, _), moments in zip(state.model.named_parameters(), _moments(state.optimiser), strict=True):
         tensors |= {f"optimiser.{name}.{key}": value for key, value in moments.items()}
     progress = {"config": recipe.to_dict(config), "step": state.step, "seconds": state.seconds}
-    temporary = directory / f".{NAME}.{os.getpid()}"
-    try:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"pcbin": json.dumps(progress)})
-        os.replace(temporary, directory / NAME)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"the checkpoint cannot be written ({error})", path=directory, remedy="free some space and --resume"
-        ) from None
+    data = serialize({k: v.contiguous() for k, v in tensors.items()}, {"pcbin": json.dumps(progress)})
+    with replacing(directory / NAME, overwrite=True) as stream:
+        stream.write(data)
 
 
 def load(directory: Path, config: Config, state: State) -> None:

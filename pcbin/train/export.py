@@ -21,8 +21,18 @@ from pcbin.train.networks import Autoencoder
 LARGEST_HALF = 65504.0
 
 
-def export(path: str | os.PathLike[str], model: Autoencoder, config: Config, summary: dict[str, Any]) -> str:
-    """Write encoder and decoder in float16 with the recipe and a summary of the training; returns the SHA-256."""
+def export(
+    path: str | os.PathLike[str],
+    model: Autoencoder,
+    config: Config,
+    summary: dict[str, Any],
+    *,
+    overwrite: bool = False,
+) -> str:
+    """Write encoder and decoder in float16 with the recipe and a summary of the training; returns the SHA-256.
+
+    Raises OutputError if `path` exists (unless `overwrite`) or cannot be written.
+    """
     tensors = {
         name: value.detach().cpu().numpy().clip(-LARGEST_HALF, LARGEST_HALF).astype(np.float16)
         for name, value in model.state_dict().items()
@@ -44,7 +54,7 @@ def export(path: str | os.PathLike[str], model: Autoencoder, config: Config, sum
         "decoder": described["model"]["decoder"],
         "training": training,
     }
-    return weights.save(path, format_.Config.parse(fields), tensors)
+    return weights.save(path, format_.Config.parse(fields), tensors, overwrite=overwrite)
 
 
 def restore(source: str | os.PathLike[str], seed: int = 0) -> tuple[Autoencoder, ModelConfig]:

@@ -11,6 +11,7 @@ import torch
 
 from pcbin import neighbours
 from pcbin.errors import TrainingError
+from pcbin.output import check
 from pcbin.train import loop
 from pcbin.train.batches import Batches
 from pcbin.train.config import Config, DataConfig, LogConfig, OptimConfig
@@ -47,6 +48,7 @@ def fine_tune(
     steps: int | None = None,
     seed: int = 0,
     device: str = "cpu",
+    overwrite: bool = False,
     report: loop.Report = lambda row: None,
     stop: loop.Stop = lambda: False,
 ) -> Gain:
@@ -57,8 +59,10 @@ def fine_tune(
     A binary model is trained on its rounded bits from the first step. A tenth of every batch is procedural shapes,
     so that a small collection does not make the model forget the rest of the world. Stopped early, it still exports.
 
-    Raises TrainingError where there are fewer than two clouds.
+    Raises TrainingError where there are fewer than two clouds, OutputError, before it trains, where `out` exists
+    (unless `overwrite`).
     """
+    check(out, overwrite=overwrite)
     training, held = _hold_out(pools)
     model, architecture = restore(base, seed)
     data = DataConfig(paths=(PROCEDURAL,), yaw=0.0)
@@ -78,7 +82,7 @@ def fine_tune(
     seconds = time.monotonic() - started
     after = mean_distortion(state.average, clouds, rounded=binary)
     summary = {"from": base, "steps": state.step, "seconds": round(seconds), "held_out_cd": [before, after]}
-    export(out, state.average, config, summary)
+    export(out, state.average, config, summary, overwrite=overwrite)
     floor = float(neighbours.chamfer(clouds, others).mean())
     total = sum(map(len, pools))
     return Gain(total, len(clouds), before, after, floor, seconds, out)

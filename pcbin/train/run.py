@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from pcbin.errors import OutputError, TrainingError
+from pcbin.output import check
 from pcbin.train import checkpoint, finetune, loop, parallel
 from pcbin.train import config as recipe
 from pcbin.train.batches import Batches
@@ -30,6 +31,7 @@ def train(
     runs: Path = Path("runs"),
     resume: bool = False,
     device: str = "cpu",
+    overwrite: bool = False,
     quiet: bool = False,
 ) -> Path | None:
     """Train the recipe at `path`, from scratch or from the weights of the model `base`; returns the model's path.
@@ -44,6 +46,7 @@ def train(
     if not config.data.paths:
         raise TrainingError("names no data", path=path, remedy="list paths under [data], or give --data")
     out = out or Path(f"{config.name}.safetensors")
+    check(out, overwrite=overwrite)
     directory = _directory(runs / config.name)
     pools = load(config.data.paths, config.data.labels)
     training = [pool.part("train") for pool in pools]
@@ -75,7 +78,13 @@ def train(
         if parallel.rank():
             return None
         measured = evaluate(state.average, validation)
-        export(out, state.average, config, {"steps": state.step, "seconds": round(state.seconds), **measured})
+        export(
+            out,
+            state.average,
+            config,
+            {"steps": state.step, "seconds": round(state.seconds), **measured},
+            overwrite=overwrite,
+        )
     return out
 
 
@@ -87,6 +96,7 @@ def fine_tune(
     runs: Path = Path("runs"),
     minutes: float = 10.0,
     device: str = "cpu",
+    overwrite: bool = False,
     quiet: bool = False,
 ) -> finetune.Gain:
     """Fine-tune `base` on the clouds below `paths`; see `finetune.fine_tune`."""
@@ -100,6 +110,7 @@ def fine_tune(
             directory=_directory(runs / out.stem),
             minutes=minutes,
             device=device,
+            overwrite=overwrite,
             report=_silent if quiet else _report,
             stop=stopped,
         )

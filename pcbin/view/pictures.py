@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.errors import ExtraError, UsageError
-from pcbin.files import replacing
 from pcbin.model.latents import Latent
+from pcbin.output import replacing
 from pcbin.view import sheet
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.files import replacing
+from pcbin.output import replacing
 
 Image = NDArray[np.uint8]
 

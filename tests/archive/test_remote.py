@@ -138,7 +138,7 @@ def test_a_url_that_fails_while_writing(monkeypatch: pytest.MonkeyPatch) -> None
             writer.write(make_batch(9))
 
     monkeypatch.setattr(MemoryFile, "write", full)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="no space left"):
         attempt()
     assert not fsspec.filesystem("memory").exists("/full/a.pcb")
 

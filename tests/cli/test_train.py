@@ -74,9 +74,11 @@ def test_train_from_nothing_but_procedural_shapes(run, recipe, tmp_path):
 
 def test_resume_goes_on_and_a_second_start_is_refused(run, recipe, scans):
     run("train", recipe, "--data", scans, "--set", "optim.steps=4", "--quiet")
+    with pytest.raises(OutputError, match="exists"):
+        run("train", recipe, "--data", scans, "--set", "optim.steps=8", "--resume")
     with pytest.raises(OutputError, match="holds a checkpoint already"):
-        run("train", recipe, "--data", scans, "--set", "optim.steps=8")
-    result = run("train", recipe, "--data", scans, "--set", "optim.steps=8", "--resume")
+        run("train", recipe, "--data", scans, "--set", "optim.steps=8", "--force")
+    result = run("train", recipe, "--data", scans, "--set", "optim.steps=8", "--resume", "--force")
     assert "step      8" in result.stderr
     assert "validation CD" in result.stderr
 

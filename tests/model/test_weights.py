@@ -129,8 +129,9 @@ def test_save_refuses_what_it_could_not_read(tiny_model: Path, tmp_path: Path) -
     with pytest.raises(ModelError, match="missing"):
         save_model(tmp_path / "a.safetensors", weights.config, {})
     with pytest.raises(OutputError):
-        save_model(tmp_path / "no" / "a.safetensors", weights.config, load_file(tiny_model))
+        save_model(tiny_model, weights.config, load_file(tiny_model))
     assert not list(tmp_path.iterdir())
+    assert read(tiny_model).sha256 == weights.sha256
 
 
 def test_cut_decoder_keeps_the_identity(tiny_model: Path) -> None:

@@ -248,7 +248,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(OutputError, match="cannot be written"):
         checkpoint.save(tmp_path, config, state)
     assert (tmp_path / checkpoint.NAME).read_bytes() == good
