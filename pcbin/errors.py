@@ -82,4 +82,8 @@ class PartialError(PcbinError):
     exit_code = 10
 
 
+class CloudWarning(UserWarning):
+    """What a reader of cloud files guessed or left out, where nobody else was there to be told."""
+
+
 INTERRUPTED = 130

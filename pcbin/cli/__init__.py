@@ -10,12 +10,13 @@ import importlib
 import os
 import signal
 import sys
-from typing import NoReturn
+import warnings
+from typing import NoReturn, TextIO
 
 import click
 
 from pcbin import __version__
-from pcbin.errors import INTERRUPTED, PcbinError
+from pcbin.errors import INTERRUPTED, CloudWarning, PcbinError
 
 VERBS = {
     # verb: module under pcbin.cli that defines `command`
@@ -61,10 +62,26 @@ def pcbin() -> None:
     """Point clouds as 16-byte binary codes."""
 
 
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Warnings about files are for users, one line each; all others are for developers."""
+    if category is CloudWarning:
+        click.echo(f"pcbin: {message}", err=True)
+    else:
+        click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)
+
+
 def main() -> NoReturn:
     """Run the command line and exit with the code of what happened."""
     # Our matrices are small: threads of BLAS gain little, and lose a lot where other programs run. --jobs is for that.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    warnings.showwarning = _warn
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends us leaves nothing behind, as Ctrl-C
     try:
         pcbin.main(prog_name="pcbin", standalone_mode=False)

@@ -9,7 +9,9 @@ import click
 
 from pcbin.cli import report
 from pcbin.cli.progress import progress
+from pcbin.cli.reading import reading_options
 from pcbin.errors import UsageError
+from pcbin.files.reading import Options
 
 
 @click.command("append", short_help="Compress cloud files into an existing archive.")
@@ -22,6 +24,7 @@ from pcbin.errors import UsageError
 @click.option("--distortion/--no-distortion", default=True, help="Measure each cloud against its decode.")
 @click.option("--store-above", type=float, metavar="CD", help="Keep the points of clouds whose CD x 1e4 is above this.")
 @click.option("--meta", type=click.Path(path_type=Path), metavar="FILE", help="The clouds' metadata, JSON or CSV.")
+@reading_options
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random choice of points.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
@@ -32,6 +35,7 @@ def command(
     meta: Path | None,
     quiet: bool,
     as_json: bool,
+    reading: Options,
     **options: Any,
 ) -> None:
     """Compress clouds into ARCHIVE, behind what it holds; PATHS as for compress.
@@ -50,6 +54,7 @@ def command(
             store_above=None if store_above is None else store_above / report.CD_UNITS,
             record_meta=record_meta,
             advice=not quiet,
+            reading=reading,
             progress=tick,
             **options,
         )

@@ -9,6 +9,8 @@ import click
 
 from pcbin.cli import report
 from pcbin.cli.progress import progress
+from pcbin.cli.reading import reading_options
+from pcbin.files.reading import Options
 from pcbin.model import DEFAULT
 
 
@@ -26,6 +28,7 @@ from pcbin.model import DEFAULT
 @click.option("--store-above", type=float, metavar="CD", help="Keep the points of clouds whose CD x 1e4 is above this.")
 @click.option("--embed-model", is_flag=True, help="Carry the decoder in the archive.")
 @click.option("--meta", type=click.Path(path_type=Path), metavar="FILE", help="Metadata, JSON or CSV: see docs/cli.md.")
+@reading_options
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the random choice of points.")
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
@@ -38,6 +41,7 @@ def command(
     meta: Path | None,
     quiet: bool,
     as_json: bool,
+    reading: Options,
     **options: Any,
 ) -> None:
     """Compress clouds into the archive OUT.
@@ -57,6 +61,7 @@ def command(
             meta=archive_meta,
             record_meta=record_meta,
             advice=not quiet,
+            reading=reading,
             progress=tick,
             **options,
         )

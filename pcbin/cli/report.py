@@ -12,7 +12,7 @@ from pcbin.errors import PartialError
 
 if TYPE_CHECKING:
     from pcbin.pipeline.describe import Description
-    from pcbin.pipeline.encode import Skipped
+    from pcbin.pipeline.encode import Note, Skipped
     from pcbin.pipeline.summary import Advice, Distortion, Restored, Summary
 
 CD_UNITS = 1e4  # Chamfer distances are shown times this
@@ -59,6 +59,10 @@ def compressed(summary: Summary) -> Iterator[str]:
     yield from _advice(summary.advice)
     yield from _list("renamed", [f"{name} to {unique}" for name, unique in summary.renamed])
     yield from _list("no cloud for the metadata of", summary.unused_meta)
+    yield from _list("told", _notes(summary.notes))
+    if summary.passed_over:
+        counts = ", ".join(f"{count:,} {extension}" for extension, count in list(summary.passed_over.items())[:SHOWN])
+        yield f"passed over {sum(summary.passed_over.values()):,} files pcbin does not read: {counts}"
     yield from _list("skipped", [f"{item.path}: {item.cause}" for item in summary.skipped])
 
 
@@ -96,6 +100,17 @@ def complain(skipped: Sequence[Skipped], done: str) -> None:
         more = f", and {rest:,} more" if rest else ""
         what = "1 input was" if not rest else f"{len(skipped):,} inputs were"
         raise PartialError(f"{done}, but {what} skipped ({first.path}: {first.cause}{more})")
+
+
+def _notes(notes: Iterable[Note]) -> list[str]:
+    """A line for each thing told, with the first file it was told of."""
+    paths: dict[str, list[str]] = {}
+    for note in notes:
+        paths.setdefault(note.text, []).append(note.path)
+    return [
+        f"{where[0]}: {text}" + (f" (so {len(where) - 1:,} more)" if len(where) > 1 else "")
+        for text, where in paths.items()
+    ]
 
 
 def _distortion(found: Distortion) -> Iterator[str]:

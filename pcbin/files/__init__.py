@@ -1,7 +1,8 @@
 """Cloud files: found, read and written. Knows arrays and paths, neither frames nor models.
 
-One module per format, named in READERS and imported when used. It has ``read(stream, size)``, which takes a
-binary file of `size` bytes, yields (N, 3) arrays and raises CloudError; and ``write(stream, points)``.
+One module per format, named in READERS and imported when used. It has ``read(stream, size, options, tell)``, which
+takes a binary file of `size` bytes, yields `Cloud`s and raises CloudError; and ``write(stream, points)`` if it is one
+of FORMATS.
 """
 
 from __future__ import annotations
@@ -9,46 +10,72 @@ from __future__ import annotations
 import importlib
 import os
 import stat
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.errors import CloudError, UsageError
+from pcbin.errors import CloudError, CloudWarning, ExtraError, UsageError
 from pcbin.files.output import target
+from pcbin.files.reading import Cloud, NoCloudError, Options, Tell
 from pcbin.output import replacing
 
-__all__ = ["FORMATS", "READERS", "Source", "find", "read", "target", "write"]
+__all__ = [
+    "FORMATS",
+    "PLAIN",
+    "READERS",
+    "Cloud",
+    "NoCloudError",
+    "Options",
+    "Source",
+    "Tell",
+    "clouds",
+    "find",
+    "read",
+    "target",
+    "write",
+]
 
-READERS = {"ply": "ply", "npy": "npy", "npz": "npz", "xyz": "xyz", "txt": "xyz", "csv": "xyz", "pts": "xyz"}
+TEXT = ("xyz", "txt", "csv", "pts", "asc", "ptx")
+READERS = {"ply": "ply", "npy": "npy", "npz": "npz", **dict.fromkeys(TEXT, "xyz")}
 FORMATS = ("ply", "npy", "npz", "xyz")  # the formats written, each by the module of its name
+PACKINGS = ("gz", "bz2", "xz")
+MARKS = {b"\x1f\x8b": ("gzip", "gz"), b"BZh": ("bzip2", "bz2"), b"\xfd7zXZ": ("xz", "xz")}
+PLAIN = Options()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that may hold clouds; `name` is its posix path below the directory given, without extension."""
+    """A file that may hold clouds; `name` is its posix path below the directory given, without extension; `found`
+    says that a directory was given, and not the file itself."""
 
     path: Path
     name: str
+    found: bool = False
 
 
-def find(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Source]:
+def find(paths: Iterable[str | os.PathLike[str]], passed: Counter[str] | None = None) -> Iterator[Source]:
     """The files named, and below the directories named every file with an extension pcbin reads, sorted.
 
-    In directories, other extensions and hidden entries (a leading dot) are passed over; links are followed,
-    though never back into a directory that leads to them. What cannot be listed is yielded: `read` says why.
+    In directories, other extensions (counted in `passed`) and hidden entries (a leading dot) are passed over; links
+    are followed, though never back into a directory that leads to them. What cannot be listed is yielded: `read`
+    says why.
     """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from _below(path, path, ())
+            yield from _below(path, path, (), passed)
         else:
             yield _source(path, path.parent)
 
 
-def _below(directory: Path, root: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Source]:
+def _below(
+    directory: Path, root: Path, above: tuple[tuple[int, int], ...], passed: Counter[str] | None
+) -> Iterator[Source]:
     try:
         status = directory.stat()
         names = sorted(os.listdir(directory))
@@ -60,37 +87,60 @@ def _below(directory: Path, root: Path, above: tuple[tuple[int, int], ...]) -> I
         return
     for path in (directory / name for name in names if not name.startswith(".")):
         if path.is_dir():
-            yield from _below(path, root, (*above, here))
-        elif _extension(path) in READERS:
-            yield _source(path, root)
+            yield from _below(path, root, (*above, here), passed)
+        elif _format(path)[0] in READERS:
+            yield _source(path, root, found=True)
+        elif passed is not None:
+            passed[path.suffix.lower() or "no extension"] += 1
 
 
-def _source(path: Path, root: Path) -> Source:
-    name = path.name if path == root else path.relative_to(root).with_suffix("").as_posix()
-    return Source(path, os.fsencode(name).decode("utf-8", "replace"))
+def _source(path: Path, root: Path, *, found: bool = False) -> Source:
+    below = path.relative_to(root)
+    if _format(path)[1]:
+        below = below.with_suffix("")
+    name = path.name if path == root else below.with_suffix("").as_posix()
+    return Source(path, os.fsencode(name).decode("utf-8", "replace"), found)
 
 
-def _extension(path: Path) -> str:
-    return path.suffix[1:].lower()
+def _format(path: Path) -> tuple[str, str]:
+    """What the name says a file is, and how it is packed: ("ply", "gz") for a.ply.gz."""
+    last = path.suffix[1:].lower()
+    return (Path(path.stem).suffix[1:].lower(), last) if last in PACKINGS else (last, "")
 
 
-def read(path: str | os.PathLike[str]) -> Iterator[NDArray[Any]]:
-    """The clouds of a file, each (N, 3) in the file's dtype; any NaN is left to `pcbin.cloud.clean` to drop.
+def read(path: str | os.PathLike[str], options: Options = PLAIN, tell: Tell | None = None) -> Iterator[NDArray[Any]]:
+    """The points of each of `clouds`, (N, 3) in the file's dtype."""
+    return (cloud.points for cloud in clouds(path, options, tell))
 
-    Raises CloudError naming the file: unreadable, of no known format, damaged, hostile, or without a cloud.
+
+def clouds(path: str | os.PathLike[str], options: Options = PLAIN, tell: Tell | None = None) -> Iterator[Cloud]:
+    """The clouds of a file; any NaN is left to `pcbin.cloud.clean` to drop.
+
+    What was guessed or left out is given to `tell`, or is a CloudWarning. Raises CloudError naming the file:
+    unreadable, of no known format, damaged, hostile, or without a cloud (NoCloudError); ExtraError where its reader
+    is not installed.
     """
     path = Path(path)
+    told = tell or (lambda note: warnings.warn(f"{path}: {note}", CloudWarning, stacklevel=2))
     try:
         with _open(path) as stream:
-            module = READERS.get(_extension(path))
+            format, packing = _format(path)
+            module = READERS.get(format)
             if module is None:
                 raise CloudError("is of no known format", remedy=f"give one of .{' .'.join(READERS)}")
             size = os.fstat(stream.fileno()).st_size
-            if not size:
-                raise CloudError("is empty", remedy="leave it out")
-            yield from importlib.import_module(f"pcbin.files.{module}").read(stream, size)
-    except CloudError as error:
-        raise CloudError(error.cause, path=path, remedy=error.remedy or "write the file anew") from error
+            _refuse_what_is_none(stream, size, packing)
+            reader = importlib.import_module(f"pcbin.files.{module}")
+            if packing:
+                from pcbin.files.packed import unpacked
+
+                with unpacked(stream, size, packing) as (inner, held):
+                    _refuse_what_is_none(inner, held, "")
+                    yield from reader.read(inner, held, options, told)
+            else:
+                yield from reader.read(stream, size, options, told)
+    except (CloudError, ExtraError) as error:
+        raise type(error)(error.cause, path=path, remedy=error.remedy or "write the file anew") from error
     except OSError as error:
         cause = f"cannot be read: {(error.strerror or str(error)).lower()}"
         raise CloudError(cause, path=path, remedy="check the path and its permissions") from error
@@ -105,6 +155,21 @@ def _open(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise CloudError("is no regular file", remedy="give a file")
     return open(descriptor, "rb")
+
+
+def _refuse_what_is_none(stream: IO[bytes], size: int, packing: str) -> None:
+    """Raise CloudError for a file that is empty, or another kind of file under a cloud's name."""
+    if not size:
+        raise CloudError("is empty", remedy="leave it out")
+    head = stream.read(64)
+    stream.seek(0)
+    if head.startswith(b"version https://git-lfs"):
+        raise CloudError("is a Git LFS pointer, not the file it stands for", remedy="run git lfs pull")
+    if head.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise CloudError("is a web page", remedy="download the file itself")
+    for mark, (kind, extension) in MARKS.items():
+        if head.startswith(mark) and extension != packing:
+            raise CloudError(f"is packed with {kind}", remedy=f"unpack it, or end its name in .{extension}")
 
 
 def write(
@@ -123,7 +188,7 @@ def write(
     `overwrite`) or cannot be written, UsageError for a format that is not in FORMATS.
     """
     path = Path(path)
-    format = format or _extension(path)
+    format = format or path.suffix[1:].lower()
     if format not in FORMATS:
         raise UsageError(f"{format!r} is not written", path=path, remedy=f"choose from {', '.join(FORMATS)}")
     module = importlib.import_module(f"pcbin.files.{format}")

@@ -1,158 +1,174 @@
-"""Stanford PLY through plyfile, the only module that imports it; NumPy reads vertices that are plain numbers.
+"""Stanford PLY: text and binary of both byte orders, coordinates anywhere among the vertices.
 
-Counts are held against the file's size before anything is allocated. What follows the vertices is not read.
+Values are read as values: in text a vertex may stand on several lines. Counts are held against the file's size
+before anything is allocated. Of faces only what a surface needs is read, and only where one is wanted.
 """
 
 from __future__ import annotations
 
-import io
-import itertools
 import re
-import warnings
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
-import plyfile
 from numpy.typing import NDArray
 
 from pcbin.errors import CloudError
+from pcbin.files import plyrows
+from pcbin.files.plyrows import Element, Property
+from pcbin.files.reading import Cloud, Options, Tell
+from pcbin.files.surface import fan, on_surface
 
 LONGEST_HEADER = 1 << 20
-CHUNK = 1 << 16  # rows of a binary file held at a time
-LIST_ROWS = 1 << 20  # rows plyfile may have to go through in Python
-TEXT = "="
+BOM = b"\xef\xbb\xbf"
+NEWLINE = rb"(\r\n|\n\r|\n|\r)"
+TEXT = ""  # in place of a byte order
+ORDERS = {"ascii": TEXT, "binary_little_endian": "<", "binary_big_endian": ">"}
+INDICES = ("vertex_indices", "vertex_index")
+TYPES = {
+    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "long": "i8"},
+    **{"ulong": "u8", "half": "f2", "float": "f4", "double": "f8", "bool": "u1"},
+    **{f"{kind}{8 * size}": f"{kind[0]}{size}" for kind in ("int", "uint", "float") for size in (1, 2, 4, 8)},
+}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a header promises: the elements up to the vertices, their counts, and where their rows start."""
+    """What a header promises: the elements, where their rows start, and the order of bytes."""
 
-    header: bytes
-    elements: list[plyfile.PlyElement]
-    counts: list[int]
+    elements: list[Element]
     start: int
-    order: str  # of bytes: "<" or ">", or TEXT
+    order: str
 
-    @property
-    def vertex(self) -> plyfile.PlyElement:
-        return self.elements[-1]
-
-    def columns(self) -> list[int]:
-        """Which properties of the vertices are x, y and z."""
-        names = ["" if _is_list(prop) else prop.name.lower() for prop in self.vertex.properties]
-        if not {"x", "y", "z"} <= set(names):
-            raise CloudError(f"has vertices without x, y and z, only {', '.join(filter(None, names)) or 'lists'}")
-        return [names.index(axis) for axis in "xyz"]
-
-    def least(self) -> int:
-        """Bytes the rows take at the least: lists empty, numbers in text a digit and a blank."""
-        rows = [max(1, sum(map(self._least, element.properties))) for element in self.elements]
-        last_blank = self.order == TEXT
-        return sum(row * count for row, count in zip(rows, self.counts, strict=True)) - last_blank
-
-    def _least(self, prop: plyfile.PlyProperty) -> int:
-        if self.order == TEXT:
-            return 2
-        return int(np.dtype(prop.list_dtype()[0] if _is_list(prop) else prop.dtype()).itemsize)
+    def upto(self, name: str) -> list[Element]:
+        """The elements up to the first of this name. Raises CloudError where there is none."""
+        names = [element.name for element in self.elements]
+        if name not in names:
+            raise CloudError("has no vertices", remedy="leave it out")
+        return self.elements[: names.index(name) + 1]
 
 
-def read(stream: IO[bytes], size: int) -> Iterator[NDArray[Any]]:
-    """The file's one cloud, in the dtype of its coordinates (float64 from text)."""
+def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator[Cloud]:
+    """The file's one cloud, in the dtype of its coordinates (float64 from text, and on a surface)."""
     try:
         layout = _layout(stream)
-        columns = layout.columns()
-        count = layout.counts[-1]
-        if layout.least() > size - layout.start:
-            raise CloudError(f"is cut short or lies: {count} vertices do not fit into {size} bytes")
-        if not count:
-            raise CloudError("holds no points: it has zero vertices", remedy="leave it out")
+        upto = layout.upto("vertex")
+        columns, count = _columns(upto[-1]), upto[-1].count
+        _refuse_lies(layout, upto, size)
         stream.seek(layout.start)
-        if layout.order == TEXT and not any(map(_is_list, layout.vertex.properties[: max(columns) + 1])):
-            yield _from_text(stream, layout, columns)
-        elif any(_is_list(prop) for element in layout.elements for prop in element.properties):
-            yield _from_lists(stream, layout, columns)
+        body = plyrows.Text(stream) if layout.order == TEXT else plyrows.Binary(stream, layout.order)
+        faces = _faces(layout, count, options, tell)
+        if not faces:
+            for element in upto[:-1]:
+                body.skip(element)
+            yield Cloud(body.columns(upto[-1], columns))
         else:
-            yield _from_binary(stream, layout, columns)
-    except (plyfile.PlyParseError, ValueError, TypeError, OverflowError) as error:
+            yield Cloud(_surface(layout, body, columns, *faces, options))
+        if note := body.note:
+            tell(note)
+    except (ValueError, TypeError, OverflowError, LookupError, struct.error) as error:
         raise CloudError(f"is no PLY, or damaged ({error})") from error
 
 
 def _layout(stream: IO[bytes]) -> Layout:
     head = stream.read(LONGEST_HEADER)
-    end = re.search(rb"[\r\n]end_header[ \t]*(\r?\n|\r)", head)
-    if not end or not re.match(rb"ply[ \t]*[\r\n]", head):
-        raise CloudError("is no PLY: it has no header from `ply` to `end_header`")
-    lines: list[bytes] = []
-    empty: list[bytes] = []  # the same with zero rows everywhere, for plyfile to make the elements of
-    counts: list[int] = []
-    name = b""
-    for line in head[: end.start()].splitlines():
-        words = line.split()
-        if not words or words[0] in (b"comment", b"obj_info"):
-            continue
-        if words[0] == b"element":
-            if name == b"vertex":
-                break
-            name, count = words[1:]
-            counts.append(int(count))
-        lines.append(line.strip())
-        empty.append(b"element %s 0" % name if words[0] == b"element" else line.strip())
-    if name != b"vertex":
-        raise CloudError("has no vertices", remedy="leave it out")
-    if min(counts) < 0:
-        raise CloudError(f"lies: {min(counts)} rows")
-    data = plyfile.PlyData.read(io.BytesIO(_header(empty)))
-    return Layout(_header(lines), list(data.elements), counts, end.end(), data.byte_order)
+    begin = len(BOM) if head.startswith(BOM) else 0
+    first = re.compile(rb"ply[ \t]*" + NEWLINE).match(head, begin)
+    if not first:
+        raise CloudError("is no PLY: it does not begin with `ply`")
+    end = re.search(rb"[\r\n]end_header[ \t]*(%s|\r\n|\n|\r)" % re.escape(first[1]), head)
+    if not end:
+        long = len(head) == LONGEST_HEADER
+        raise CloudError(f"is no PLY: its header has no end{f' within {LONGEST_HEADER:,} bytes' if long else ''}")
+    order: str | None = None
+    elements: list[Element] = []
+    for line in re.split(rb"[\r\n]+", head[first.end() : end.start()]):
+        word, *rest = line.decode("latin-1").split() or [""]
+        if word == "format":
+            order = ORDERS[rest[0]] if rest[1:] == ["1.0"] and rest[0] in ORDERS else None
+        elif word == "element":
+            *name, number = rest
+            elements.append(Element(" ".join(name), int(number), []))
+        elif word == "property":
+            elements[-1].properties.append(_property(rest))
+        elif word not in ("", "comment", "obj_info"):
+            raise ValueError(f"{word[:40]!r} in its header")
+    if order is None:
+        raise ValueError("its header names no known format")
+    if any(element.count < 0 for element in elements):
+        raise CloudError(f"lies: {min(element.count for element in elements)} rows")
+    return Layout(elements, end.end(), order)
 
 
-def _header(lines: list[bytes]) -> bytes:
-    return b"\n".join([*lines, b"end_header\n"])
+def _property(words: list[str]) -> Property:
+    if words[0] == "list":
+        return Property(" ".join(words[3:]), TYPES.get(words[2], ""), TYPES[words[1]])
+    return Property(" ".join(words[1:]), TYPES.get(words[0], ""))
 
 
-def _is_list(prop: plyfile.PlyProperty) -> bool:
-    return isinstance(prop, plyfile.PlyListProperty)
+def _columns(vertex: Element) -> list[int]:
+    """Which properties of the vertices are x, y and z."""
+    names = ["" if prop.length else prop.name.lower() for prop in vertex.properties]
+    if not {"x", "y", "z"} <= set(names):
+        raise CloudError(f"has vertices without x, y and z, only {', '.join(filter(None, names)) or 'lists'}")
+    if twice := [axis for axis in "xyz" if names.count(axis) > 1]:
+        raise CloudError(f"has vertices with two properties {twice[0]}")
+    return [names.index(axis) for axis in "xyz"]
 
 
-def _from_text(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArray[Any]:
-    *before, count = layout.counts
-    filled = (line for line in io.TextIOWrapper(stream, encoding="latin-1") if not line.isspace())
-    rows = itertools.islice(filled, sum(before), sum(before) + count)
-    first = list(itertools.islice(rows, 1))  # loadtxt warns of nothing at all
-    lines = itertools.chain(first, rows)
-    points = np.loadtxt(lines, comments=None, usecols=columns, ndmin=2) if first else np.empty((0, 3))
-    if len(points) < count:
-        raise CloudError(f"is cut short: it has {len(points)} of {count} vertices")
-    return points
+def _refuse_lies(layout: Layout, upto: list[Element], size: int) -> None:
+    """Raise CloudError where rows cannot fit, lists empty and numbers in text a digit and a blank."""
+    count, text = upto[-1].count, layout.order == TEXT
+    least = sum(element.count * max(1, element.least(text=text)) for element in upto) - text
+    if least > size - layout.start:
+        raise CloudError(f"is cut short or lies: {count} vertices do not fit into {size} bytes")
+    if not count:
+        raise CloudError("holds no points: it has zero vertices", remedy="leave it out")
 
 
-def _from_binary(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArray[Any]:
-    *before, row = (element.dtype(layout.order) for element in layout.elements)
-    skipped = sum(dtype.itemsize * n for dtype, n in zip(before, layout.counts, strict=False))
-    stream.seek(skipped, io.SEEK_CUR)
-    axes = [layout.vertex.properties[column].name for column in columns]
-    count = layout.counts[-1]
-    points = np.empty((count, 3), np.result_type(*(row[axis] for axis in axes)))
-    for start in range(0, count, CHUNK):
-        rows = np.frombuffer(stream.read(min(CHUNK, count - start) * row.itemsize), row)
-        for column, axis in enumerate(axes):
-            points[start : start + CHUNK, column] = rows[axis]
-    return points
+def _faces(layout: Layout, vertices: int, options: Options, tell: Tell) -> tuple[Element, int] | None:
+    """The element with the faces and which of its properties they are, if the surface is wanted."""
+    found = [
+        (element, i)
+        for element in layout.elements
+        if element.name == "face" and element.count
+        for i, prop in enumerate(element.properties)
+        if prop.length and prop.name in INDICES
+    ]
+    if not found or options.sample == "vertices":
+        return None
+    if options.sample is None:
+        if vertices >= options.points:
+            tell(f"its {vertices:,} vertices were taken, not the surface of its {found[0][0].count:,} faces")
+            return None
+        tell(f"it has {vertices:,} vertices, so points on the surface of its {found[0][0].count:,} faces were taken")
+    return found[0]
 
 
-def _from_lists(stream: IO[bytes], layout: Layout, columns: list[int]) -> NDArray[Any]:
-    """Row by row, by plyfile, from memory, so that no length in the file can ask for more than it has."""
-    if sum(layout.counts) > LIST_ROWS:
-        raise CloudError("has too many rows with lists up to its vertices", remedy="put plain vertices first")
-    whole = io.BytesIO(layout.header + stream.read())
-    with warnings.catch_warnings(action="ignore"):  # NumPy, called by plyfile, warns of empty lists
-        vertex = plyfile.PlyData.read(whole)["vertex"]
-    return np.stack([vertex[layout.vertex.properties[column].name] for column in columns], axis=1)
+def _surface(
+    layout: Layout, body: plyrows.Body, columns: list[int], faces: Element, indices: int, options: Options
+) -> NDArray[Any]:
+    vertices = triangles = None
+    for element in layout.elements:
+        if element is faces:
+            triangles = fan(*body.lists(element, indices))
+        elif element.name == "vertex" and vertices is None:
+            vertices = body.columns(element, columns)
+        else:
+            body.skip(element)
+        if vertices is not None and triangles is not None:
+            break
+    assert vertices is not None
+    assert triangles is not None
+    return on_surface(vertices, triangles, 2 * options.points, options.seed)
 
 
 def write(stream: IO[bytes], points: NDArray[Any]) -> None:
     """Binary little-endian, vertices only."""
-    row = np.dtype([(axis, points.dtype.newbyteorder("<")) for axis in "xyz"])
-    vertices = np.ascontiguousarray(points, row["x"]).view(row)[:, 0]
-    plyfile.PlyData([plyfile.PlyElement.describe(vertices, "vertex")], byte_order="<").write(stream)
+    type_ = {4: "float", 8: "double"}[points.dtype.itemsize]
+    properties = "".join(f"property {type_} {axis}\n" for axis in "xyz")
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n{properties}end_header\n"
+    stream.write(header.encode())
+    stream.write(np.ascontiguousarray(points, points.dtype.newbyteorder("<")).tobytes())

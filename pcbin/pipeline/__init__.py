@@ -3,13 +3,16 @@
 from pcbin.pipeline.compress import append, compress
 from pcbin.pipeline.decompress import decompress, select
 from pcbin.pipeline.describe import Description, describe
+from pcbin.pipeline.encode import Note, Skipped
 from pcbin.pipeline.metadata import read_meta
 from pcbin.pipeline.summary import Distortion, Restored, Summary
 
 __all__ = [
     "Description",
     "Distortion",
+    "Note",
     "Restored",
+    "Skipped",
     "Summary",
     "append",
     "compress",

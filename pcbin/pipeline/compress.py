@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,6 +49,7 @@ def compress(
     force: bool = False,
     seed: int = 0,
     advice: bool = False,
+    reading: files.Options = files.PLAIN,
     progress: Progress | None = None,
 ) -> Summary:
     """Compress cloud files, and all those below directories, into the archive `out`.
@@ -67,6 +69,7 @@ def compress(
         force: replace `out` if it exists.
         seed: of the random choice of points.
         advice: try on a sample what would lower the distortion; takes a twentieth of the time, or a second.
+        reading: what to do where a file leaves a choice; its `points` and `seed` are the model's and this one.
         progress: called with the number of clouds done.
 
     Raises:
@@ -78,7 +81,9 @@ def compress(
     started = time.monotonic()
     sources = _checked(paths, out, jobs, distortion, store_above)
     codec_model = load(model, device=device)
-    plan = Plan(locate(model).resolve(), device, effort, distortion, store_above, seed)
+    plan = Plan(
+        locate(model).resolve(), device, effort, distortion, store_above, seed, _reading(reading, codec_model, seed)
+    )
     header = replace(header_of(codec_model), meta=dict(meta or {}))
     decoder = cut_decoder(codec_model.weights) if embed_model else None
     with archive.create(out, header, drop=tuple(drop), overwrite=force, model_bytes=decoder) as writer:
@@ -99,6 +104,7 @@ def append(
     record_meta: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     advice: bool = False,
+    reading: files.Options = files.PLAIN,
     progress: Progress | None = None,
 ) -> Summary:
     """Compress cloud files into the existing archive `out`, behind what it holds; arguments as for `compress`.
@@ -114,10 +120,15 @@ def append(
     sources = _checked(paths, out, jobs, distortion, store_above)
     with archive.open(out) as source:
         codec_model = load_for(source, model, whole=True, device=device)
-    plan = Plan(locate(model or codec_model.name).resolve(), device, effort, distortion, store_above, seed)
+    path = locate(model or codec_model.name).resolve()
+    plan = Plan(path, device, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
     with archive.append(out) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
     return _summary(out, codec_model, plan, filled, started, advice)
+
+
+def _reading(options: files.Options, model: Model, seed: int) -> files.Options:
+    return replace(options, points=model.config.points, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,7 @@ class _Filled:
     tally: Tally
     renamed: list[tuple[str, str]]
     unused_meta: list[str]
+    passed_over: Counter[str]
 
 
 def _fill(
@@ -140,7 +152,8 @@ def _fill(
     """Encode all clouds and write them as they come. Raises CloudError if there is none."""
     tally, records = Tally(), None if record_meta is None else dict(record_meta)
     renamed: list[tuple[str, str]] = []
-    for encoded in spread(partial(encode_files, plan), _parts(files.find(paths)), jobs):
+    passed_over: Counter[str] = Counter()
+    for encoded in spread(partial(encode_files, plan), _parts(files.find(paths, passed_over)), jobs):
         names = _unique(encoded.names, writer)
         renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
         if names:
@@ -149,8 +162,8 @@ def _fill(
         if progress:
             progress(tally.clouds)
     if not tally.clouds:
-        raise _nothing(paths, tally)
-    return _Filled(tally, renamed, sorted(records or ()))
+        raise _nothing(paths, tally, passed_over)
+    return _Filled(tally, renamed, sorted(records or ()), passed_over)
 
 
 def _summary(out: PathLike, model: Model, plan: Plan, filled: _Filled, started: float, advice: bool) -> Summary:
@@ -172,6 +185,8 @@ def _summary(out: PathLike, model: Model, plan: Plan, filled: _Filled, started: 
         directories=tally.by_directory(),
         advice=advise(model, plan.effort, tally.samples, distortion, seconds / 20) if advice and distortion else [],
         skipped=tally.skipped,
+        notes=tally.notes,
+        passed_over=dict(filled.passed_over.most_common()),
         renamed=filled.renamed,
         unused_meta=filled.unused_meta,
         seconds=seconds,
@@ -229,10 +244,12 @@ def _taken_out(records: dict[str, Mapping[str, Any]], name: str) -> dict[str, An
     return dict(records.pop(name)) if name in records else None
 
 
-def _nothing(paths: list[PathLike], tally: Tally) -> CloudError:
+def _nothing(paths: list[PathLike], tally: Tally, passed_over: Counter[str]) -> CloudError:
     if not tally.skipped:
         known = " ".join(f".{extension}" for extension in files.READERS)
-        return CloudError("holds no cloud files", path=paths[0], remedy=f"files end in {known}")
+        found = ", ".join(f"{count:,} {extension}" for extension, count in passed_over.most_common(5))
+        cause = "holds no cloud files" + (f", only others ({found})" if found else "")
+        return CloudError(cause, path=paths[0], remedy=f"files end in {known}")
     first, rest = tally.skipped[0], len(tally.skipped) - 1
     more = f" (and {rest} more could not be used either)" if rest else ""
     return CloudError(f"{first.cause}{more}", path=first.path)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pcbin import files
 from pcbin.cloud import Frame, clean, normalise, resample
 from pcbin.codec import BATCH, Codec
-from pcbin.errors import CloudError
+from pcbin.errors import CloudError, ExtraError, PcbinError
 from pcbin.metrics import noise_floor
 from pcbin.model import load
 
@@ -34,6 +34,7 @@ class Plan:
     distortion: bool = True
     store_above: float | None = None
     seed: int = 0
+    reading: files.Options = files.PLAIN
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,14 @@ class Skipped:
 
     path: str
     cause: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was guessed, left out or passed over on the way to a cloud that was taken, or to none."""
+
+    path: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class Encoded:
     floors: NDArray[np.float32]
     samples: list[NDArray[np.float32]]
     skipped: list[Skipped]
+    notes: list[Note]
 
 
 @dataclass(frozen=True)
@@ -90,22 +100,32 @@ def encode_files(plan: Plan, part: Part) -> Iterator[Encoded]:
     """Encode all clouds of the files, batch by batch; what cannot be read is skipped and told."""
     codec = Codec(load(plan.model, device=plan.device), plan.effort)
     batch: list[_Cloud] = []
-    skipped: list[Skipped] = []
+    told = _Told([], [])
     look = max(LOOK >> part.number, 1)
     for source in part.sources:
-        for cloud in _clouds(source, codec.points, plan, skipped):
+        for cloud in _clouds(source, codec.points, plan, told):
             batch.append(cloud)
             if len(batch) == BATCH or sum(cloud.count for cloud in batch if cloud.points is not None) > HELD:
-                yield _encode(codec, plan, batch, skipped, look)
-                batch, skipped, look = [], [], max(look // 2, 1)
-    if batch or skipped:
-        yield _encode(codec, plan, batch, skipped, look)
+                yield _encode(codec, plan, batch, told, look)
+                batch, told, look = [], _Told([], []), max(look // 2, 1)
+    if batch or told.skipped or told.notes:
+        yield _encode(codec, plan, batch, told, look)
 
 
-def _clouds(source: files.Source, size: int, plan: Plan, skipped: list[Skipped]) -> Iterator[_Cloud]:
-    """The clouds of one file; where it holds several, their numbers become part of their names."""
+@dataclass(frozen=True)
+class _Told:
+    """What there is to tell beside the clouds of a batch."""
+
+    skipped: list[Skipped]
+    notes: list[Note]
+
+
+def _clouds(source: files.Source, size: int, plan: Plan, told: _Told) -> Iterator[_Cloud]:
+    """The clouds of one file; where it holds several, their numbers become part of their names. A file below a
+    directory that holds something else than clouds, such as a README, is passed over."""
+    path = str(source.path)
     try:
-        arrays = files.read(source.path)
+        arrays = files.read(source.path, plan.reading, lambda text: told.notes.append(Note(path, text)))
         ahead = list(itertools.islice(arrays, 2))
         several = len(ahead) > 1
         for number, array in enumerate(itertools.chain(ahead, arrays)):
@@ -113,11 +133,20 @@ def _clouds(source: files.Source, size: int, plan: Plan, skipped: list[Skipped])
             try:
                 points, dropped = clean(array)
             except CloudError as error:
-                skipped.append(Skipped(f"{source.path}[{number}]" if several else str(source.path), str(error)))
+                told.skipped.append(Skipped(f"{path}[{number}]" if several else path, str(error)))
             else:
                 yield _prepared(name, points, dropped, size, plan)
-    except CloudError as error:
-        skipped.append(Skipped(str(source.path), str(error).removeprefix(f"{source.path}: ")))
+    except files.NoCloudError as error:
+        if source.found:
+            told.notes.append(Note(path, f"it was passed over: it {error.cause}"))
+        else:
+            told.skipped.append(_skipped(path, error))
+    except (CloudError, ExtraError) as error:
+        told.skipped.append(_skipped(path, error))
+
+
+def _skipped(path: str, error: PcbinError) -> Skipped:
+    return Skipped(path, str(error).removeprefix(f"{path}: "))
 
 
 def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, plan: Plan) -> _Cloud:
@@ -134,7 +163,7 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, p
     )
 
 
-def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped], look: int) -> Encoded:
+def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], told: _Told, look: int) -> Encoded:
     units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
     codes = codec.encode(units)
     distortion = codec.distortion(units, codes) if plan.distortion else None
@@ -152,7 +181,8 @@ def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], skipped: list[Skipped
         stored=stored,
         floors=_floors(batch, codec.points, look),
         samples=[cloud.unit for cloud in batch[:: -(-len(batch) // look) or 1]],
-        skipped=skipped,
+        skipped=told.skipped,
+        notes=told.notes,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.pipeline.encode import Encoded, Skipped
+from pcbin.pipeline.encode import Encoded, Note, Skipped
 
 FLOAT32 = 4  # bytes of a coordinate in the collection that ratios compare with
 SAMPLES = 32  # clouds kept to try advice on
@@ -60,7 +60,8 @@ class Summary:
     `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `directories` has the
     distortion below each top directory, where there are several. `advice` is what to try next, the best first.
     `renamed` are the inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the metadata
-    that no cloud has.
+    that no cloud has; `notes` what was guessed or left out; `passed_over` how many files lay in directories with an
+    extension that pcbin does not read.
     """
 
     archive: str
@@ -76,6 +77,8 @@ class Summary:
     directories: dict[str, Distortion]
     advice: list[Advice]
     skipped: list[Skipped]
+    notes: list[Note]
+    passed_over: dict[str, int]
     renamed: list[tuple[str, str]]
     unused_meta: list[str]
     seconds: float
@@ -155,6 +158,7 @@ class Tally:
     stored: int = 0
     dropped: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     distances: Distances = field(default_factory=Distances)
     directories: dict[str, Distances] = field(default_factory=dict)
     samples: list[NDArray[np.float32]] = field(default_factory=list)  # of all that were seen, evenly

@@ -1,6 +1,9 @@
 """Finding, reading and writing cloud files, whatever lies in the way."""
 
+import bz2
+import gzip
 import itertools
+import lzma
 import os
 import subprocess
 import sys
@@ -10,8 +13,9 @@ import numpy as np
 import pytest
 
 from pcbin import files
-from pcbin.errors import CloudError, OutputError, UsageError
+from pcbin.errors import CloudError, CloudWarning, OutputError, UsageError
 
+PACKERS = {"gz": gzip, "bz2": bz2, "xz": lzma}
 POINTS = np.random.default_rng(0).uniform(-1, 1, (20, 3)).astype(np.float32)
 
 
@@ -155,6 +159,58 @@ class TestRead:
             next(clouds)
             clouds.close()
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+class TestPacked:
+    @pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
+    @pytest.mark.parametrize("format", files.FORMATS)
+    def test_read_as_what_they_hold(self, tmp_path, packing, format):
+        files.write(tmp_path / f"a.{format}", POINTS)
+        data = (tmp_path / f"a.{format}").read_bytes()
+        path = tmp_path / "packed" / f"a.{format}.{packing}"
+        path.parent.mkdir()
+        path.write_bytes(PACKERS[packing].compress(data[:50]) + PACKERS[packing].compress(data[50:]))
+        np.testing.assert_allclose(next(files.read(path)), POINTS, rtol=1e-7)
+        assert names(path, path.parent) == ["a", "a"]
+
+    @pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
+    def test_bombs_and_damage(self, tmp_path, packing, monkeypatch):
+        monkeypatch.setattr("pcbin.files.reading.FLOOR", 1 << 16)
+        path = tmp_path / f"a.xyz.{packing}"
+        data = PACKERS[packing].compress(b"1 2 3\n" * (1 << 20))
+        path.write_bytes(data)
+        with pytest.raises(CloudError, match="unpacks to over 100 times its size"):
+            list(files.read(path))
+        for bad in (data[:-20], data[:20] + b"oops" + data[24:], b"1 2 3\n", data[:6] + b"\0" * 90):
+            path.write_bytes(bad)
+            with pytest.raises(CloudError):
+                list(files.read(path))
+        path.write_bytes(PACKERS[packing].compress(b""))
+        with pytest.raises(CloudError, match="is empty"):
+            list(files.read(path))
+
+    @pytest.mark.parametrize(
+        ("data", "cause"),
+        [
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n", "Git LFS pointer.*git lfs pull"),
+            (b"\n<!DOCTYPE html><html>", "is a web page; download the file itself"),
+            (gzip.compress(b"ply\n"), r"packed with gzip; unpack it, or end its name in \.gz"),
+            (lzma.compress(b"ply\n"), "packed with xz"),
+        ],
+    )
+    @pytest.mark.parametrize("extension", ["ply", "xyz", "npy", "npz"])
+    def test_what_is_no_cloud_is_called_what_it_is(self, tmp_path, data, cause, extension):
+        path = tmp_path / f"a.{extension}"
+        path.write_bytes(data)
+        with pytest.raises(CloudError, match=cause):
+            list(files.read(path))
+
+
+def test_what_is_told_without_a_listener_is_a_warning(tmp_path):
+    path = tmp_path / "a.xyz"
+    path.write_text("1 2 3 4\n5 6 7 8\n")
+    with pytest.warns(CloudWarning, match=r"a\.xyz: nothing names its 4 columns"):
+        list(files.read(path))
 
 
 class TestWrite:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcbin.errors import CloudError
-from pcbin.files import npy, npz
+from pcbin.files import npy, npz, reading
+from pcbin.files.reading import Options
 
 POINTS = np.random.default_rng(0).uniform(-100, 100, (20, 3))
 NUMBERS = ["f2", "f4", "f8", ">f4", ">f8", "longdouble", "i1", "u1", "i2", "i4", "i8", "u8"]
@@ -29,7 +30,7 @@ def packed(compress=False, **arrays):
 
 
 def parse(data, module=npy):
-    return list(module.read(io.BytesIO(data), len(data)))
+    return [cloud.points for cloud in module.read(io.BytesIO(data), len(data), Options(), print)]
 
 
 def lying(shape, descr="<f4", fortran=False, body=b"\0" * 240):
@@ -58,10 +59,29 @@ class TestNpy:
         clouds = parse(saved(np.asarray(batch, order=order)))
         np.testing.assert_array_equal(clouds, batch[..., :3])
 
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_an_organised_cloud_is_one_where_told_so_and_the_choice_is_told(self, order):
+        grid = np.asarray(np.random.default_rng(0).normal(size=(5, 7, 4)), order=order)
+        told = []
+        data = saved(grid)
+        assert len(list(npy.read(io.BytesIO(data), len(data), Options(), told.append))) == 5
+        assert told == ["its shape (5, 7, 4) was read as 5 clouds of 7 points, not as one organised cloud"]
+        (cloud,) = npy.read(io.BytesIO(data), len(data), Options(organised=True), told.append)
+        np.testing.assert_array_equal(cloud.points, grid.reshape(35, 4)[:, :3])
+        assert len(told) == 1
+
+    @pytest.mark.parametrize("names", ["x y z", "Z Y X", "intensity x y z", "field.x field.y field.z"])
+    def test_structured_arrays_by_the_names_of_their_fields(self, names):
+        rows = np.zeros(20, [(name, "f4") for name in names.split()])
+        for column, axis in enumerate("xyz"):
+            rows[next(name for name in names.split() if name.lower() in (axis, f"field.{axis}"))] = POINTS[:, column]
+        np.testing.assert_array_equal(parse(saved(rows))[0], POINTS.astype("f4"))
+        assert len(parse(saved(rows.reshape(4, 5)))) == 4
+
     def test_a_batch_is_read_as_it_is_used(self):
         data = saved(np.zeros((5, 1000, 3)))
         stream = io.BytesIO(data)
-        next(npy.read(stream, len(data)))
+        next(npy.read(stream, len(data), Options(), print))
         assert stream.tell() < len(data) / 4
 
     @pytest.mark.parametrize("points", [np.zeros((1, 3)), np.zeros((3, 3)), np.zeros((1, 1, 3))])
@@ -87,7 +107,15 @@ class TestNpy:
             (saved(np.zeros((9, 3), complex)), "complex128"),
             (saved(np.zeros((9, 3), "M8[s]")), "datetime64"),
             (saved(np.zeros((9, 3), "U3")), "<U3"),
-            (saved(np.zeros(9, [("x", "f4"), ("y", "f4"), ("z", "f4")])), "values, not real numbers"),
+            (saved(np.zeros(9, [("x", "f4"), ("y", "f4"), ("w", "f4")])), "no fields x, y and z, only x, y, w"),
+            (saved(np.zeros(9, [("x", "f4"), ("y", "f4"), ("z", "U3")])), "fields x, y and z that are no real"),
+            (saved(np.zeros(9, [("x", "f4"), ("y", "f4"), ("z", "f4", 2)])), "fields x, y and z that are no real"),
+            (saved(np.zeros((2, 2, 2), [("x", "f4"), ("y", "f4"), ("z", "f4")])), r"shape \(2, 2, 2\)"),
+            (saved(np.zeros((4, 50))), r"shape \(4, 50\) and looks transposed"),
+            (saved(np.zeros((6, 1000))), r"\(6, N\) in place of \(N, 6\)"),
+            (saved(np.zeros((8, 6, 100))), "looks transposed"),
+            (saved(np.zeros((70_000, 1, 3), "i1"))[:128] + bytes(5), "does not fit"),
+            (b"\x93NUMPY\2\0\0\0\0\x40" + b" " * 100, "header of 1,073,741,824 bytes"),
             (saved(np.full((9, 3), None), allow_pickle=True), "pickled objects, which pcbin never loads"),
             (saved(POINTS)[:-1], "cut short"),
             (lying((21, 3)), r"shape \(21, 3\)"),
@@ -154,11 +182,30 @@ class TestNpz:
             parse(data, npz)
 
     def test_a_bomb_is_not_unpacked(self, monkeypatch):
-        monkeypatch.setattr(npz, "ALWAYS", 1 << 20)
+        monkeypatch.setattr(reading, "FLOOR", 1 << 20)
         data = packed(True, points=np.zeros((1 << 18, 3)))
         assert len(data) < 1 << 16
         with pytest.raises(CloudError, match="unpacks to over 100 times its size"):
             parse(data, npz)
+
+    def test_what_else_is_inside_does_not_count(self, monkeypatch):
+        monkeypatch.setattr(reading, "FLOOR", 1 << 16)
+        data = packed(True, points=POINTS, depth=np.zeros(1 << 20))
+        np.testing.assert_array_equal(parse(data, npz)[0], POINTS)
+
+    def test_millions_of_tiny_clouds(self):
+        data = packed(True, points=np.zeros((1 << 20, 1, 3), "i1"))
+        with pytest.raises(CloudError, match=r"1,048,576 clouds of 1 points"):
+            parse(data, npz)
+
+    def test_x_y_and_z_by_name(self):
+        x, y, z = POINTS.T
+        np.testing.assert_array_equal(parse(packed(z=z, x=x, y=y, intensity=x), npz)[0], POINTS)
+        grid = parse(packed(X=x.reshape(4, 5), Y=y.reshape(4, 5), Z=z.reshape(4, 5)), npz)
+        np.testing.assert_array_equal(grid[0], POINTS)
+        for bad in ({"x": x, "y": y, "z": z[1:]}, {"x": x, "y": y, "z": z.astype("U9")}, {"x": x, "y": y, "z": 1j * z}):
+            with pytest.raises(CloudError):
+                parse(packed(**bad), npz)
 
     def test_damage_is_noticed_by_its_checksum(self):
         data = bytearray(packed(points=POINTS))

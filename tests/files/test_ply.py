@@ -3,6 +3,8 @@
 import contextlib
 import io
 import struct
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import plyfile
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 
 from pcbin import files
 from pcbin.errors import CloudError
-from pcbin.files import ply
+from pcbin.files import ply, plyrows
+from pcbin.files.reading import Options
 
 POINTS = np.random.default_rng(0).uniform(-2, 2, (20, 3)).astype(np.float32)
 FACES = np.array([([0, 1, 2],), ([3, 4, 5, 6],)], dtype=[("vertex_indices", "O")])
@@ -20,7 +23,12 @@ FACES = np.array([([0, 1, 2],), ([3, 4, 5, 6],)], dtype=[("vertex_indices", "O")
 
 def parse(data):
     """The clouds in the bytes of a file."""
-    return list(ply.read(io.BytesIO(data), len(data)))
+    return [cloud.points for cloud in ply.read(io.BytesIO(data), len(data), Options(sample="vertices"), print)]
+
+
+def parse_told(data, options=Options()):  # noqa: B008
+    told = []
+    return [cloud.points for cloud in ply.read(io.BytesIO(data), len(data), options, told.append)], told
 
 
 def encode(rows, *, text=False, order="<", faces_first=False, faces=True, comments=()):
@@ -106,7 +114,7 @@ class TestDialects:
         np.testing.assert_array_equal(parse(data)[0], POINTS)
 
     def test_more_rows_than_one_chunk(self, monkeypatch):
-        monkeypatch.setattr(ply, "CHUNK", 7)
+        monkeypatch.setattr(plyrows, "LINES", 7)
         np.testing.assert_array_equal(parse(encode(vertices()))[0], POINTS)
 
     def test_what_follows_the_vertices_may_be_missing(self):
@@ -129,8 +137,8 @@ class TestLies:
             (BINARY.replace(b"vertex 2", b"vertex -2"), "-2 rows"),
             (BINARY.replace(b"vertex 2", b"vertex two"), "damaged"),
             (BINARY.replace(b"vertex 2", b"vertex " + b"9" * 5000), "damaged"),
-            (BINARY.replace(b"float x", b"quaternion x"), "damaged"),
-            (BINARY.replace(b"float y", b"float x"), "without x, y and z|damaged"),
+            (BINARY.replace(b"float x", b"quaternion x") + bytes(24), "unknown type"),
+            (BINARY.replace(b"float y", b"float x"), "without x, y and z"),
             (BINARY.replace(b"little_endian 1.0", b"little_endian 2.0"), "damaged"),
             (BINARY.replace(b"binary_little_endian", b"binary_middle_endian"), "damaged"),
             (BINARY.replace(b"float y", b"list uchar float y") + b"\0" * 24, "without x, y and z, only x, z"),
@@ -159,7 +167,7 @@ class TestLies:
             "element vertex 1",
             *(f"property float {axis}" for axis in "xyz"),
         )
-        with pytest.raises(CloudError, match="damaged"):
+        with pytest.raises(CloudError, match="a list ends beyond the file"):
             parse(head + struct.pack("<I", 2**32 - 1) + bytes(40))
 
     @pytest.mark.parametrize(
@@ -180,10 +188,118 @@ class TestLies:
         with pytest.raises(CloudError, match="do not fit"):
             parse(data)
 
-    def test_too_many_list_rows_to_go_through(self, monkeypatch):
-        monkeypatch.setattr(ply, "LIST_ROWS", 21)
-        with pytest.raises(CloudError, match="too many rows with lists"):
-            parse(encode(vertices(), faces_first=True))
+
+class TestMeshes:
+    CUBE = (Path(__file__).parent.parent / "data/cases/ply_cube_mesh.ply").read_bytes()
+
+    def test_few_vertices_with_faces_are_sampled_on_their_surface(self):
+        (cloud,), told = parse_told(self.CUBE)
+        assert cloud.shape == (4096, 3)
+        on_a_face = np.isclose(cloud, 0) | np.isclose(cloud, 1)
+        assert on_a_face.any(axis=1).all()
+        for face in (0, 1):
+            assert np.allclose(np.isclose(cloud, face).mean(axis=0), 1 / 6, atol=0.03)
+        assert told == ["it has 8 vertices, so points on the surface of its 6 faces were taken"]
+        np.testing.assert_array_equal(parse_told(self.CUBE)[0][0], cloud)
+
+    def test_the_user_chooses(self):
+        assert len(parse(self.CUBE)[0]) == 8
+        many = Options(points=8)
+        (cloud,), told = parse_told(self.CUBE, many)
+        assert len(cloud) == 8
+        assert told == ["its 8 vertices were taken, not the surface of its 6 faces"]
+        assert len(parse_told(self.CUBE, replace(many, sample="surface"))[0][0]) == 16
+
+    @pytest.mark.parametrize("kind", [{"text": True}, {"order": "<"}, {"order": ">"}])
+    @pytest.mark.parametrize("faces_first", [False, True])
+    def test_polygons_of_any_size_in_every_dialect(self, kind, faces_first):
+        flat = POINTS.copy()
+        flat[:, 2] = 7
+        (cloud,), _ = parse_told(encode(vertices(points=flat), faces_first=faces_first, **kind))
+        assert cloud.shape == (4096, 3)
+        np.testing.assert_allclose(cloud[:, 2], 7)
+
+    @pytest.mark.parametrize(
+        ("face", "cause"),
+        [(b"4 0 1 3 8", "vertices that it does not have"), (b"4 0 1 3 -1", "vertices that it does not have"),
+         (b"-4 0 1 3 2", "damaged"), (b"9999999 0 1 3 2", "cut short"), (b"4 0 1 3 b", "damaged")],
+    )  # fmt: skip
+    def test_damaged_faces(self, face, cause):
+        with pytest.raises(CloudError, match=cause):
+            parse_told(self.CUBE.replace(b"4 0 1 3 2", face))
+
+    def test_a_mesh_without_area(self):
+        flat = encode(vertices(points=np.zeros((20, 3), np.float32)))
+        with pytest.raises(CloudError, match="without area") as caught:
+            parse_told(flat)
+        assert caught.value.remedy == "take its vertices with --sample vertices"
+
+
+class TestOddities:
+    """What programs other than plyfile write."""
+
+    HEAD = header("format ascii 1.0", "element vertex 4", *(f"property float {axis}" for axis in "xyz"))
+
+    def test_values_are_values_wherever_lines_end(self):
+        rows = b"1 2 3 4 5\n6\n7\n8 9 10 11\n12\n"
+        np.testing.assert_array_equal(
+            parse(
+                self.HEAD.replace(b" 4", b" 2").replace(
+                    b"float z", b"float z\n" + b"\n".join(b"property uchar %s" % c for c in (b"r", b"g", b"b"))
+                )
+                + rows
+            )[0],
+            [[1, 2, 3], [7, 8, 9]],
+        )
+
+    def test_rows_and_header_that_disagree_are_refused(self):
+        with pytest.raises(CloudError, match="other lengths"):
+            parse(self.HEAD + b"1 2\n3 4 5 6\n7 8\n9 10 11 12 13\n")
+
+    def test_rows_that_are_longer_than_the_header_says_are_told(self):
+        (cloud,), told = parse_told(self.HEAD + b"1 2 3 9\n" * 4)
+        assert len(cloud) == 4
+        assert told == ["its rows have more values than the 3 of its header"]
+
+    @pytest.mark.parametrize("nan", ["nan", "-nan(ind)", "-1.#IND", "1.#QNAN", "NaN", "nan(snan)"])
+    def test_nan_in_every_spelling_is_kept_for_clean_to_count(self, nan):
+        (cloud,) = parse(self.HEAD + f"1 2 3\n{nan} {nan} {nan}\n7 8 9\n1 1 1\n".encode())
+        assert np.isnan(cloud).sum(axis=1).tolist() == [0, 3, 0, 0]
+
+    def test_a_binary_body_that_begins_with_a_line_feed_after_cr_headers(self):
+        body = struct.pack("<3f", struct.unpack("<f", b"\n\0\0\x40")[0], 2, 3)
+        data = BINARY.replace(b"vertex 2", b"vertex 1").replace(b"\n", b"\r") + body
+        np.testing.assert_array_equal(parse(data)[0][0], np.frombuffer(body, "<f4"))
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"\xef\xbb\xbf" + TWO,
+            TWO.replace(b"end_header", b"property float x2\nproperty float x2\nend_header")[:-24] + bytes(40),
+            TWO.replace(b"end_header", b"property bool valid\nend_header") + bytes(2),
+            TWO.replace(b"end_header", "property uchar Größe\nend_header".encode()) + bytes(2),
+            TWO.replace(b"end_header", "property int64 t\nend_header".encode("latin-1")) + bytes(16),
+            TWO.replace(b"end_header", b"property uchar a name of words\nend_header") + bytes(2),
+            TWO.replace(b"\nelement", b"\r\nelement"),
+        ],
+    )
+    def test_properties_that_nobody_needs_and_marks_before_the_header(self, data):
+        assert parse(data)[0].shape == (2, 3)
+
+    def test_lists_of_many_lengths_behind_the_coordinates(self):
+        """Dense clouds of photogrammetry: a list of views and one of weights for every point."""
+        rng = np.random.default_rng(0)
+        rows, points = bytearray(), rng.normal(size=(1000, 3)).astype("<f4")
+        for point in points:
+            views = int(rng.integers(2, 9))
+            rows += point.tobytes() + bytes([views]) + bytes(4 * views) + bytes([views]) + bytes(4 * views)
+        lists = ["property list uchar uint view_indices", "property list uchar float view_weights"]
+        head = BINARY.replace(b"vertex 2", b"vertex 1000").replace(
+            b"end_header", "\n".join([*lists, "end_header"]).encode()
+        )
+        np.testing.assert_array_equal(parse(head + bytes(rows))[0], points)
+        with pytest.raises(CloudError, match="beyond the file"):
+            parse(head + bytes(rows[:-1]))
 
 
 MUTABLE = [

@@ -10,6 +10,7 @@ import pytest
 
 import pcbin
 from pcbin import files
+from pcbin.cli import report
 from pcbin.errors import CloudError, FormatError, ModelError, OutputError, UsageError
 from pcbin.metrics import chamfer
 from pcbin.pipeline import compress, describe
@@ -241,3 +242,27 @@ def test_an_archive_is_no_cloud(collection: Path, out: Path, tiny_model: Path) -
         compress(out, out.with_name("again.pcb"), model=tiny_model)
     with pytest.raises(FormatError):
         pcbin.open(collection / "a.ply")
+
+
+def test_what_was_guessed_and_passed_over_is_told(collection: Path, out: Path, tiny_model: Path) -> None:
+    (collection / "README.txt").write_text("Clouds of boxes.\nMade by hand, all of them.\n")
+    (collection / "labels.csv").write_text("name,label,score\na,box,1\nb,box,2\n")
+    (collection / "extra.xyz").write_text("".join(f"{i} 0 1 255\n" for i in range(9)))
+    (collection / "cover.jpg").touch()
+    summary = compress(collection, out, model=tiny_model)
+    assert [Path(item.path).name for item in summary.skipped] == ["broken.xyz", "empty.ply", "transposed.npy"]
+    told = {Path(note.path).name: note.text for note in summary.notes}
+    assert "passed over: it has no row of three numbers" in told["README.txt"]
+    assert told["labels.csv"].startswith("it was passed over")
+    assert told["extra.xyz"] == "nothing names its 4 columns: the first three were taken"
+    assert told["many.npy"].startswith("its shape (3, 4096, 3) was read as 3 clouds")
+    assert summary.passed_over == {".jpg": 1, ".md": 1}
+    assert summary.to_dict()["notes"][0] == {"path": str(summary.notes[0].path), "text": summary.notes[0].text}
+    lines = "\n".join(report.compressed(summary))
+    assert "passed over 2 files pcbin does not read: 1 .jpg, 1 .md" in lines
+    with pytest.raises(CloudError, match="no row of three numbers"):
+        compress(collection / "README.txt", out, model=tiny_model, force=True)
+
+
+def test_an_organised_array_is_one_cloud_where_told(collection: Path, out: Path, tiny_model: Path) -> None:
+    assert compress(collection / "many.npy", out, model=tiny_model, reading=files.Options(organised=True)).clouds == 1
