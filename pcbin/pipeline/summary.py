@@ -170,6 +170,7 @@ class Tally:
         self.stored += sum(points is not None for points in batch.stored or ())
         self.dropped += batch.dropped
         self.skipped += batch.skipped
+        self.notes += batch.notes
         for unit in batch.samples:
             self.seen += 1
             if len(self.samples) < SAMPLES:
