@@ -18,7 +18,8 @@ from pcbin.codec import Codec
 from pcbin.density import with_points
 from pcbin.metrics import unit_chamfer
 from pcbin.model import load
-from pcbin.train import data
+from pcbin.train.pools import load as load_pools
+from pcbin.train.splits import halves
 
 COUNTS = (256, 512, 1024, 2048, 4096, 16384, 65536)
 
@@ -29,8 +30,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=12, help="clouds of each pool")
     parser.add_argument("--model", default="shapes-128")
     arguments = parser.parse_args()
-    held = np.concatenate([source.part("test").points[: arguments.count] for source in data.load(arguments.pools)])
-    clouds, others = data.halves(held)
+    held = np.concatenate([source.part("test").points[: arguments.count] for source in load_pools(arguments.pools)])
+    clouds, others = halves(held)
     codec = Codec(load(arguments.model))
     decoded = codec.decode(codec.encode(clouds))
     print(f"{len(held)} clouds")

@@ -80,22 +80,43 @@ class Model:
             raise ModelError(f"model {self.name} is no mixture and has no classes", remedy="give a VAE-GM")
         return classes
 
-    def codes(self, clouds: ArrayLike) -> NDArray[np.uint8]:
-        """Clouds (B, points, 3) to codes (B, code_bytes) uint8: of a beta model bit i is 1 where alpha_i > beta_i."""
-        return self.config.latent.pack(self.latents(clouds))
+    def codes(self, clouds: ArrayLike, depth: int | None = None) -> NDArray[np.uint8]:
+        """Clouds (B, points, 3) to codes (B, n) uint8 with `depth` bits for each latent, or as many as the kind has as
+        a rule: of a beta model one, and bit i is 1 where alpha_i > beta_i."""
+        return self.config.latent.pack(self.latents(clouds), depth)
+
+    def depth(self, bits: int | None) -> int:
+        """How many bits each latent has in a code of so many bits in all; the kind's own where None. Raises ModelError
+        for a rate that the model lacks."""
+        latent = self.config.latent
+        if bits is None:
+            return latent.depth
+        depth, rest = divmod(bits, latent.size)
+        if rest or depth not in latent.depths:
+            rates = ", ".join(str(depth * latent.size) for depth in latent.depths)
+            raise ModelError(f"model {self.name} makes no codes of {bits} bits", remedy=f"choose {rates}")
+        return depth
 
     def decode(self, latents: ArrayLike) -> Array:
         """Latent vectors (B, size), for beta numbers in [0, 1] or bits, to clouds (B, points, 3) float32."""
         vectors = self.config.latent.decoder_input(_batch(latents, (self.config.latent.size,), "latents"))
         return self._decoder(vectors).reshape(len(vectors), self.config.points, 3)
 
+    def unpack(self, codes: NDArray[np.uint8]) -> Array:
+        """Codes (B, n) uint8 of one depth, whichever, to latent vectors (B, size)."""
+        codes, latent = np.asarray(codes), self.config.latent
+        sizes = [latent.code_size(depth) for depth in latent.depths]
+        if codes.ndim != 2 or codes.shape[1] not in sizes or codes.dtype != np.uint8:
+            known = ", ".join(map(str, sizes))
+            raise ModelError(f"codes are (B, n) uint8 here, with n of {known}, not {codes.shape} {codes.dtype}")
+        latents = latent.unpack(codes)
+        if not np.isfinite(latents).all():
+            raise ModelError("a code holds no finite numbers: it is damaged, or of another model")
+        return latents
+
     def decode_codes(self, codes: NDArray[np.uint8]) -> Array:
-        """Codes (B, code_bytes) uint8 to clouds (B, points, 3) float32."""
-        size = self.config.latent.code_bytes
-        codes = np.asarray(codes)
-        if codes.ndim != 2 or codes.shape[1] != size or codes.dtype != np.uint8:
-            raise ModelError(f"codes are (B, {size}) uint8 here, not {codes.shape} {codes.dtype}")
-        return self.decode(self.config.latent.unpack(codes))
+        """Codes (B, n) uint8, as `unpack` takes them, to clouds (B, points, 3) float32."""
+        return self.decode(self.unpack(codes))
 
     def draw(self, n: int, *, seed: int = 0) -> Array:
         """Latent vectors (n, size) from the model's prior, in its own terms: bits, or numbers from Gaussians."""

@@ -27,6 +27,52 @@ def test_what_every_kind_answers(kind: str) -> None:
     assert latent_of(**latent.to_dict()) == latent
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [8, 16, 1000])
+def test_every_depth(kind: str, size: int) -> None:
+    latent = latent_of(kind, size, 3)
+    values = latent.mode(RNG.normal(size=(5, latent.outputs)).astype(np.float32))
+    assert latent.depth in latent.depths
+    sizes, errors = [], []
+    for depth in latent.depths:
+        codes = latent.pack(values, depth)
+        sizes.append(codes.shape[1])
+        assert codes.shape == (5, latent.code_size(depth))
+        assert latent.depth_of(codes.shape[1]) == depth
+        errors.append(np.abs(latent.unpack(codes) - values).max(axis=1))
+        spread = 1.0 if latent.binary else 2 * np.abs(values).max(axis=1)
+        assert (errors[-1] <= 0.51 * spread / (2**depth - 1 - (not latent.binary)) + 1e-3 * spread).all()
+        np.testing.assert_array_equal(latent.pack(latent.unpack(codes), depth), codes)
+    assert sizes == sorted(set(sizes))
+    assert (errors[-1] < errors[0]).all()
+    with pytest.raises(ValueError, match="9 bytes"):
+        latent.depth_of(9)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_few_latents(size: int) -> None:
+    latent = latent_of("plain", size)
+    assert len({latent.code_size(depth) for depth in latent.depths}) == len(latent.depths)
+    values = RNG.normal(size=(4, size)).astype(np.float32)
+    np.testing.assert_allclose(latent.unpack(latent.pack(values)), values, atol=0.06)
+
+
+def test_latents_of_nothing_but_zeros() -> None:
+    latent = latent_of("normal", 16)
+    assert not latent.unpack(latent.pack(np.zeros((2, 16), np.float32))).any()
+
+
+def test_the_first_plane_is_the_code_and_the_others_refine_it() -> None:
+    latent = latent_of("beta", 128)
+    values = RNG.random((9, 128)).astype(np.float32)
+    whole = latent.pack(values, 8)
+    np.testing.assert_array_equal(whole[:, :16], latent.pack(values))
+    assert latent.code_form(8) == latent.code_form(1) == "bits"
+    errors = [np.abs(latent.unpack(whole[:, : 16 * depth]) - values).mean() for depth in latent.depths]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.003
+
+
 def test_modes() -> None:
     raw = RNG.normal(size=(5, 200)).astype(np.float32)
     np.testing.assert_array_equal(latent_of("plain", 200).mode(raw), raw)

@@ -71,6 +71,27 @@ def test_a_code_of_any_kind(make_model: Callable[..., Path], clouds: NDArray[np.
     assert model.decode(model.draw(3, seed=1)).shape == (3, 2048, 3)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_rates(make_model: Callable[..., Path], clouds: NDArray[np.float32], kind: str) -> None:
+    model = load(make_model(kind, kind=kind))
+    latent = model.config.latent
+    assert model.depth(None) == latent.depth
+    for depth in latent.depths:
+        assert model.depth(128 * depth) == depth
+        codes = model.codes(clouds, depth)
+        assert codes.shape == (5, latent.code_size(depth))
+        np.testing.assert_allclose(model.decode_codes(codes), model.decode(latent.unpack(codes)))
+    for bits in (0, 100, 127, 128 * 9, -128):
+        with pytest.raises(ModelError, match=f"no codes of {bits} bits; choose {128 * latent.depths[0]}"):
+            model.depth(bits)
+
+
+def test_a_code_that_holds_no_numbers(make_model: Callable[..., Path]) -> None:
+    model = load(make_model("normal", kind="normal"))
+    with pytest.raises(ModelError, match="no finite numbers"):
+        model.decode_codes(np.full((1, 256), 255, np.uint8))
+
+
 def test_codes_are_the_likelier_ends(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
     model = load(tiny_model)
     codes = model.codes(clouds)
@@ -101,7 +122,7 @@ def test_shapes_are_checked(tiny_model: Path) -> None:
         model.codes(np.zeros((2048, 3)))
     with pytest.raises(ModelError, match=r"latents of this model are \(B, 128\)"):
         model.decode(np.zeros((1, 127)))
-    with pytest.raises(ModelError, match=r"codes are \(B, 16\) uint8"):
+    with pytest.raises(ModelError, match=r"codes are \(B, n\) uint8 here, with n of 16, 32"):
         model.decode_codes(np.zeros((1, 16), np.int64))  # type: ignore[arg-type]
 
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]
 LARGEST_HALF = 65504.0
+FLOAT = 16  # bits of a latent that is kept as a binary16 number
+SCALE = 2  # bytes of the scale that comes before integers
+FEW = 4  # latents; with fewer, codes of unlike depths would be of like length
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,6 @@ class Latent:
 
     kind: ClassVar[str]
     binary: ClassVar[bool] = False
-    code: ClassVar[str] = "float16"
-    """what the bytes of a code are, as an archive's header says it"""
-
     prior: ClassVar[str] = "N(0, 1)"
 
     @property
@@ -34,9 +34,34 @@ class Latent:
         return 2 * self.size
 
     @property
+    def depths(self) -> tuple[int, ...]:
+        """How many bits a latent may have in a code."""
+        return (4, 6, 8, FLOAT) if self.size >= FEW else (FLOAT,)
+
+    @property
+    def depth(self) -> int:
+        """... and as a rule: on the shipped models fewer cost distortion, more gain none (docs/rates.md)."""
+        return 6 if self.size >= FEW else FLOAT
+
+    @property
     def code_bytes(self) -> int:
-        """How many bytes a code has."""
-        return 2 * self.size
+        """How many bytes a code has as a rule."""
+        return self.code_size(self.depth)
+
+    def code_size(self, depth: int) -> int:
+        """How many bytes a code has whose latents have `depth` bits; no two depths give equally many."""
+        return (0 if depth == FLOAT else SCALE) + -(-self.size * depth // 8)
+
+    def code_form(self, depth: int) -> str:
+        """What the bytes of a code are, as an archive's header says it."""
+        return "float16" if depth == FLOAT else f"int{depth}"
+
+    def depth_of(self, code_bytes: int) -> int:
+        """How many bits the latents of a code of so many bytes have. Raises ValueError where there is no such code."""
+        for depth in self.depths:
+            if self.code_size(depth) == code_bytes:
+                return depth
+        raise ValueError(f"{code_bytes} bytes")
 
     def shapes(self) -> Shapes:
         """The tensors of its own, such as a mixture's means: name to shape."""
@@ -50,14 +75,34 @@ class Latent:
         """The likeliest of the posterior's classes (B,), from the encoder's outputs; None where it has none."""
         return None
 
-    def pack(self, latents: Array) -> NDArray[np.uint8]:
-        """Latents (B, size) to codes (B, code_bytes) uint8."""
-        clipped = np.clip(latents, -LARGEST_HALF, LARGEST_HALF)
-        return np.ascontiguousarray(clipped, "<f2").view(np.uint8).reshape(len(latents), -1)
+    def pack(self, latents: Array, depth: int | None = None) -> NDArray[np.uint8]:
+        """Latents (B, size) to codes (B, code_size(depth)) uint8.
+
+        Binary16 numbers; or a binary16 scale s, and for each latent z the integer round(z / s) + 2^(depth - 1) in
+        `depth` bits, the lowest first. The scale is such that the largest |z| is 2^(depth - 1) - 1.
+        """
+        depth = depth or self.depth
+        if depth == FLOAT:
+            clipped = np.clip(latents, -LARGEST_HALF, LARGEST_HALF)
+            return np.ascontiguousarray(clipped, "<f2").view(np.uint8).reshape(len(latents), self.code_size(depth))
+        most = (1 << (depth - 1)) - 1
+        scale = (np.abs(latents).max(axis=1, keepdims=True) / most).clip(0, LARGEST_HALF).astype("<f2")
+        steps = latents / np.where(scale > 0, scale, 1).astype(np.float32)
+        levels = np.rint(steps).clip(-most - 1, most).astype(np.int64) + most + 1
+        planes = levels[..., None] >> np.arange(depth) & 1
+        packed = np.packbits(planes.reshape(len(latents), self.size * depth).astype(bool), axis=1, bitorder="little")
+        return np.concatenate([scale.view(np.uint8), packed], axis=1)
 
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
-        """Codes (B, code_bytes) uint8 back to latents (B, size)."""
-        return np.ascontiguousarray(codes).view("<f2").astype(np.float32)
+        """Codes (B, n) uint8, of any depth, back to latents (B, size). Raises ValueError for another n."""
+        depth = self.depth_of(codes.shape[1])
+        if depth == FLOAT:
+            return np.ascontiguousarray(codes).view("<f2").astype(np.float32)
+        scale = np.ascontiguousarray(codes[:, :SCALE]).view("<f2").astype(np.float32)
+        planes = np.unpackbits(codes[:, SCALE:], axis=1, bitorder="little")[:, : self.size * depth]
+        planes = planes.reshape(len(codes), self.size, depth)
+        levels = planes.astype(np.float32) @ (1 << np.arange(depth)).astype(np.float32) - (1 << (depth - 1))
+        return levels * scale
 
     def decoder_input(self, latents: Array) -> Array:
         """What the decoder is given for latents (B, size)."""

@@ -23,12 +23,21 @@ class Beta(Latent):
 
     kind: ClassVar[str] = "beta"
     binary: ClassVar[bool] = True
-    code: ClassVar[str] = "bits"
     prior: ClassVar[str] = f"Beta({PRIOR}, {PRIOR})"
 
     @property
-    def code_bytes(self) -> int:
-        return self.size // 8
+    def depths(self) -> tuple[int, ...]:
+        return tuple(range(1, 9))
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    def code_size(self, depth: int) -> int:
+        return self.size // 8 * depth
+
+    def code_form(self, depth: int) -> str:
+        return "bits"
 
     def mode(self, raw: Array) -> Array:
         """The posterior's means, alpha / (alpha + beta)."""
@@ -36,11 +45,19 @@ class Beta(Latent):
         mean: Array = alpha / (alpha + beta)
         return mean
 
-    def pack(self, latents: Array) -> NDArray[np.uint8]:
-        return bits.pack(latents > 0.5)
+    def pack(self, latents: Array, depth: int | None = None) -> NDArray[np.uint8]:
+        """Bit planes, one after the other: of round(z (2^depth - 1)) the highest bits of all latents, then the second
+        highest, ... The first plane alone is the code of depth 1."""
+        depth = depth or self.depth
+        levels = np.rint(latents * np.float32((1 << depth) - 1)).astype(np.int64)
+        planes = levels[:, None] >> np.arange(depth)[::-1, None] & 1
+        return bits.pack(planes.astype(bool)).reshape(len(latents), self.code_size(depth))
 
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
-        return bits.unpack(codes).astype(np.float32)
+        depth = self.depth_of(codes.shape[1])
+        planes = bits.unpack(codes.reshape(len(codes), depth, self.size // 8))
+        levels: Array = np.tensordot(planes.astype(np.float32), np.float32(1 << np.arange(depth)[::-1]), (1, 0))
+        return levels / np.float32((1 << depth) - 1)
 
     def decoder_input(self, latents: Array) -> Array:
         return 2 * latents - 1
