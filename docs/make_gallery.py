@@ -26,8 +26,8 @@ import numpy as np
 from pcbin import archive
 from pcbin.cli import pcbin
 from pcbin.codec import Codec
-from pcbin.collection import header_of
 from pcbin.model import load, shipped
+from pcbin.shapes import header_of
 from pcbin.train.pools import load as load_pools
 from pcbin.train.splits import halves
 
@@ -83,7 +83,7 @@ ITEMS = [  # picture, what it shows, the command that drew it
     (
         "clusters.png",
         "Held-out shapes in twelve clusters of codes (k-means), a row each, the one nearest the mean first.",
-        "pcbin cluster shapes.pcb --k 12 --picture {}",
+        "pcbin cluster shapes.pcb -k 12 --picture {}",
     ),
     (
         "map.png",

@@ -4,6 +4,7 @@
     pcbin.compress(["scans"], "scans.pcb")
     pcbin.decompress("scans.pcb", "out")
     archive = pcbin.open("scans.pcb")
+    pcbin.Collection("scans.pcb").search("chairs/one")
 
 Every name is imported when it is first used; none needs torch.
 """
@@ -25,23 +26,29 @@ from pcbin.errors import (
     TrainingError,
     UsageError,
 )
+from pcbin.version import VERSION
 
 if TYPE_CHECKING:
-    from pcbin.archive import Archive, open
+    from pcbin.archive import Archive, Record, open
     from pcbin.cloud import Frame
     from pcbin.codec import Code, Codec, decode, encode
+    from pcbin.collection import Collection
     from pcbin.model import Model
     from pcbin.model import load as load_model
     from pcbin.pipeline.compress import append, compress
     from pcbin.pipeline.decompress import decompress
+    from pcbin.pipeline.summary import Restored, Summary
+    from pcbin.shapes import Shapes
 
-__version__ = "0.1.0"
+
+__version__ = VERSION
 
 __all__ = [
     "Archive",
     "CloudError",
     "Code",
     "Codec",
+    "Collection",
     "ExtraError",
     "FormatError",
     "Frame",
@@ -50,7 +57,11 @@ __all__ = [
     "OutputError",
     "PartialError",
     "PcbinError",
+    "Record",
     "RecordError",
+    "Restored",
+    "Shapes",
+    "Summary",
     "TrainingError",
     "UsageError",
     "append",
@@ -66,8 +77,13 @@ _HOMES = {
     "Archive": ("archive", "Archive"),
     "Code": ("codec", "Code"),
     "Codec": ("codec", "Codec"),
+    "Collection": ("collection", "Collection"),
     "Frame": ("cloud", "Frame"),
     "Model": ("model", "Model"),
+    "Record": ("archive", "Record"),
+    "Restored": ("pipeline", "Restored"),
+    "Shapes": ("shapes", "Shapes"),
+    "Summary": ("pipeline", "Summary"),
     "append": ("pipeline", "append"),
     "compress": ("pipeline", "compress"),
     "decode": ("codec", "decode"),

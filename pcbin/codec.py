@@ -104,6 +104,12 @@ class Codec:
         return trials
 
 
+def latents(model: Model, clouds: ArrayLike) -> NDArray[np.float32]:
+    """The latents (B, size) of clouds (B, points, 3) of the unit sphere, of any model, batch by batch."""
+    clouds = np.asarray(clouds, np.float32)
+    return np.concatenate([model.latents(clouds[start : start + BATCH]) for start in range(0, len(clouds), BATCH)])
+
+
 def encode(
     cloud: ArrayLike | Sequence[ArrayLike],
     *,
@@ -132,7 +138,7 @@ def encode(
         ModelError: the model cannot be loaded, or makes no codes.
         UsageError: a negative seed; an `up` or `align` that is none of these.
     """
-    codec, turn = Codec(_loaded(model), effort), orientation.up(up)
+    codec, turn = Codec(load(model), effort), orientation.up(up)
     single, clouds = _clouds(cloud)
     codes = []
     for start in range(0, len(clouds), BATCH):
@@ -159,7 +165,7 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
     Raises:
         ModelError: the model cannot be loaded, or these are no codes of it.
     """
-    codec = Codec(_loaded(model))
+    codec = Codec(load(model))
     single = not isinstance(codes, Iterable) or isinstance(codes, _BYTES) or getattr(codes, "ndim", 0) == 1
     batch = [codes] if single else list(codes)
     packed = np.array([_packed(code, codec.bytes) for code in batch], np.uint8).reshape(-1, codec.bytes)
@@ -168,10 +174,6 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
         if (frame := getattr(code, "frame", None)) is not None:
             cloud[:] = frame.to_world(cloud)
     return clouds[0] if single else clouds
-
-
-def _loaded(model: Model | str | os.PathLike[str]) -> Model:
-    return model if isinstance(model, Model) else load(model)
 
 
 def _clouds(cloud: ArrayLike | Sequence[ArrayLike]) -> tuple[bool, list[Any]]:

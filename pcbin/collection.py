@@ -1,47 +1,71 @@
-"""An archive opened together with the model its codes belong to, and shapes made of codes written as an
-archive or as cloud files: the two ends of every verb that works on codes. Knows no such verb."""
+"""An archive together with the model its codes belong to, and what can be asked of the two. Finds records, and hands
+the work on their codes to `latent`, `search`, `cluster` and `prior`; every answer is `Shapes`."""
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-import pcbin
-from pcbin import archive, files
-from pcbin.archive import Archive, Batch, Header
+from pcbin import archive, cluster, latent, search
+from pcbin.archive import Archive
 from pcbin.bits import Codes
-from pcbin.cloud import Frame, clean, normalise
+from pcbin.cloud import Frame, normalise
 from pcbin.codec import Codec
-from pcbin.errors import CloudError, RecordError, UsageError
-from pcbin.model import Model, load_for
-from pcbin.output import exists
+from pcbin.errors import ModelError, RecordError, UsageError
+from pcbin.metrics import unit_chamfer
+from pcbin.model import Model, load, loads, shipped
+from pcbin.prior import Prior, fit, fit_independent
+from pcbin.shapes import Cloud, Shapes
+from pcbin.sources import Originals, read_cloud
 
 PathLike = str | os.PathLike[str]
-Cloud = NDArray[np.floating]
+Query = PathLike | ArrayLike  # a record's name or number, a cloud file, or a cloud (N, 3)
+TOP = 100  # records that are decoded to be re-ranked
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """Codes (n, bytes) uint8 with their names and, where they have a place in the world, frames."""
-
-    codes: Codes
-    names: Sequence[str]
-    frames: Sequence[Frame] | None = None
-
-
-@dataclass(frozen=True)
 class Collection:
-    """The records of an archive, and the codec that decodes them."""
+    """A context manager: ``with Collection("scans.pcb") as scans: scans.search("chairs/one", k=3).names``."""
 
-    archive: Archive
-    codec: Codec
+    def __init__(
+        self, path: archive.Place | Archive, model: Model | PathLike | None = None, *, device: str = "cpu"
+    ) -> None:
+        """An archive, or the path, URL or seekable file of one; its model, see `load_for`, is loaded when something is
+        to be decoded or encoded.
+
+        Raises FormatError for what is no archive, and later ModelError when the model is not here or not the right one.
+        """
+        self.archive = path if isinstance(path, Archive) else archive.open(path)
+        self._model, self._device = model, device
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.archive.close()
+
+    def __len__(self) -> int:
+        return len(self.archive)
+
+    def __repr__(self) -> str:
+        return f"<pcbin.Collection {self.archive.path}: {len(self):,} records of {self.archive.header.model}>"
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The codec of the archive's model."""
+        return Codec(load_for(self.archive, self._model, device=self._device))
+
+    # --- records -----------------------------------------------------------------------------------------------
 
     @property
     def codes(self) -> Codes:
@@ -71,25 +95,24 @@ class Collection:
     def named(self, records: Sequence[int]) -> Shapes:
         """Some records as they are."""
         found = [self.archive[int(i)] for i in records]
-        frames = [record.frame for record in found]
-        known = [frame for frame in frames if frame is not None]
-        codes = np.stack([record.code for record in found])
+        known = [record.frame for record in found if record.frame is not None]
+        codes = np.stack([record.code for record in found]) if found else self.archive.codes[:0]
         return Shapes(codes, [self.name(record.index) for record in found], known if len(known) == len(found) else None)
 
-    def look_up(self, key: str, seed: int = 0) -> tuple[Codes, Cloud, Frame | None]:
-        """What a user means by a record's name or number, or else by a cloud file: its code (bytes,), its
-        points in the unit frame (decoded for a record, the file's own otherwise), its frame.
+    def look_up(self, query: Query, seed: int = 0) -> tuple[Codes, Cloud, Frame | None]:
+        """A shape's code (bytes,), its points in the unit frame (decoded for a record, its own otherwise), its frame.
 
-        Raises RecordError when it is neither, CloudError when the file holds anything but one cloud.
+        Raises RecordError when `query` is neither record nor file, CloudError when it holds anything but one cloud.
         """
-        try:
-            record = self.archive[self.find(key)]
-        except RecordError as error:
-            if not os.path.exists(key):
-                raise RecordError(f"no record and no file {key!r}", path=self.archive.path) from error
-        else:
-            return record.code, self.codec.decode(record.code[None])[0], record.frame
-        unit, frame = read_cloud(key, self.codec.points, seed)
+        if isinstance(query, str):
+            try:
+                record = self.archive[self.find(query)]
+            except RecordError as error:
+                if not os.path.exists(query):
+                    raise RecordError(f"no record and no file {query!r}", path=self.archive.path) from error
+            else:
+                return record.code, self.codec.decode(record.code[None])[0], record.frame
+        unit, frame = read_cloud(query, self.codec.points, seed)
         return self.codec.encode(unit[None])[0], unit, frame
 
     def labels(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> list[str] | None:
@@ -105,85 +128,167 @@ class Collection:
             labels.append(str(label))
         return labels
 
+    def originals(self, directory: PathLike | None = None) -> Originals:
+        """The sources of the records: stored in the archive, or files of their names below a directory."""
+        return Originals(self.archive, self.codec.points, directory)
 
-class Originals:
-    """The source clouds of a collection: stored in the archive, or files of the records' names below a
-    directory."""
+    # --- what is like what -------------------------------------------------------------------------------------
 
-    def __init__(self, collection: Collection, directory: PathLike | None) -> None:
-        self._collection = collection
-        self._paths = {} if directory is None else {source.name: source.path for source in files.find([directory])}
+    def search(self, query: Query, k: int = 10, *, rerank: bool = False, seed: int = 0) -> Shapes:
+        """The k records nearest to a shape by Hamming distance of the codes; a record does not find itself.
 
-    def find(self, record: int) -> NDArray[np.float32] | None:
-        """A record's source in the unit frame, None where it is not at hand or not usable."""
-        found = self._collection.archive[record]
-        if found.stored is not None:
-            return normalise(found.stored, self._collection.codec.points)[0]
-        with suppress(CloudError):
-            if (path := self._paths.get(found.name or "")) is not None:
-                return read_cloud(path, self._collection.codec.points)[0]
-        return None
+        `rerank` decodes the best 100 and orders them by Chamfer distance to the query's points. Columns "record",
+        "bits" and, re-ranked, "CD". Raises UsageError unless there are k records to find; else as `look_up`.
+        """
+        itself = -1
+        with suppress(RecordError):
+            itself = self.find(query) if isinstance(query, str) else -1
+        others = len(self.codes) - (itself >= 0)
+        if not 1 <= k <= others:
+            raise UsageError(f"has {others} records to find, not {k}", path=self.archive.path, remedy="ask for fewer")
+        code, cloud, _ = self.look_up(query, seed)
+        hits = search.search(self.codes, code, min(others, max(k, TOP) if rerank else k) + (itself >= 0))
+        hits = hits.only(hits.indices != itself)
+        if rerank:
+            hits = search.rerank(hits, self.codes, cloud, self.codec.decode)
+        hits = hits.only(slice(k))
+        columns: dict[str, Any] = {"record": hits.indices.tolist(), "bits": hits.bits.tolist()}
+        if hits.chamfer is not None:
+            columns["CD"] = hits.chamfer.tolist()
+        return replace(self.named(hits.indices.tolist()), columns=columns, given=[cloud])
+
+    def clusters(
+        self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0
+    ) -> list[NDArray[np.int64]]:
+        """The records of groups of similar shapes, the largest group first, in each the medoid first: k-means on the
+        bits, or the classes of a mixture model for what the codes decode to. Raises UsageError, ModelError."""
+        if mixture is None:
+            assignment = cluster.k_means(self.codes, k, seed=seed)
+        else:
+            assignment = cluster.mixture_classes(load(mixture), self.codes, self.codec.decode)
+        return cluster.by_size(self.codes, assignment)
+
+    # --- new shapes --------------------------------------------------------------------------------------------
+
+    def vary(
+        self, query: Query, n: int = 8, *, amount: float = 0.1, posterior: Query | None = None, seed: int = 0
+    ) -> Shapes:
+        """n shapes similar to one, see `latent.vary`. Columns "bits" and "CD", the distances from it.
+
+        Bits flip as little as they show or, given the source as `posterior`, as the encoder doubts them.
+        """
+        code, cloud, frame = self.look_up(query, seed)
+        if posterior is None:
+            odds = 1 / np.maximum(latent.sensitivity(code, self.codec.decode), 1e-9)
+        else:
+            mean = self.codec.model.latents(read_cloud(posterior, self.codec.points, seed)[0][None])[0]
+            odds = np.minimum(mean, 1 - mean)
+        codes = latent.vary(code, n, amount, odds, seed=seed)
+        shape, *shapes = self.codec.decode(np.concatenate([code[None], codes]))
+        stem = query.rpartition("/")[2] if isinstance(query, str) else "shape"
+        return Shapes(
+            codes,
+            [f"{stem}-{i:02}" for i in range(n)],
+            None if frame is None else [frame] * n,
+            columns={
+                "bits": np.bitwise_count(codes ^ code).sum(axis=1).tolist(),
+                "CD": [unit_chamfer(shape, other) for other in shapes],
+            },
+            given=[cloud],
+        )
+
+    def interpolate(self, a: Query, b: Query, steps: int = 8, *, shuffled: bool = False, seed: int = 0) -> Shapes:
+        """The shapes from a to b, both included, see `latent.interpolate`; `shuffled` flips the bits in random order.
+
+        Column "CD from the one before"; facts on how even the steps are. Frames go from one to the other in even steps.
+        """
+        start, _, first = self.look_up(a, seed)
+        end, _, last = self.look_up(b, seed)
+        if shuffled:
+            path = latent.shuffled_path(start, end, steps, seed=seed)
+        else:
+            path = latent.interpolate(start, end, steps, self.codec.decode)
+        sizes = latent.step_sizes(path, self.codec.decode)
+        return Shapes(
+            path,
+            [f"step-{i:03}" for i in range(len(path))],
+            None if first is None or last is None else latent.frames_between(first, last, len(path)),
+            columns={"CD from the one before": [0.0, *sizes.tolist()]},
+            facts={"CD of a step, mean": float(sizes.mean()), "spread (deviation / mean)": latent.spread(sizes)},
+        )
+
+    def glue(self, a: Query, b: Query, axis: int = 2, at: float = 0.0, *, seed: int = 0) -> Shapes:
+        """One shape of what lies above the plane x[axis] = at of cloud a and below it of b, encoded as a whole; at a's
+        place. Fact "CD from the glued points"."""
+        _, cloud_a, frame = self.look_up(a, seed)
+        _, cloud_b, _ = self.look_up(b, seed)
+        glued, _ = normalise(latent.glue(cloud_a, cloud_b, axis, at), self.codec.points, seed=seed)
+        code = self.codec.encode(glued[None])
+        away = unit_chamfer(glued, self.codec.decode(code)[0])
+        given = [cloud_a, cloud_b, glued]
+        return Shapes(code, ["combined"], _alone(frame), facts={"CD from the glued points": away}, given=given)
+
+    def arithmetic(self, a: Query, b: Query, c: Query, *, seed: int = 0) -> Shapes:
+        """The one shape a - b + c, bit by bit, at the place of c."""
+        (code_a, *_), (code_b, *_), (code_c, _, frame) = found = [self.look_up(key, seed) for key in (a, b, c)]
+        code = latent.arithmetic(code_a, code_b, code_c)[None]
+        return Shapes(code, ["combined"], _alone(frame), given=[cloud for _, cloud, _ in found])
+
+    def prior(self, *, independent: bool = False, seed: int = 0) -> Prior:
+        """A prior fitted to the codes; `independent`: each bit by its own frequency only."""
+        sha256 = self.codec.model.sha256
+        if independent:
+            return fit_independent(self.codes, model_sha256=sha256)
+        return fit(self.codes, model_sha256=sha256, seed=seed)
 
 
-@contextmanager
-def open_collection(path: PathLike, model: PathLike | None = None) -> Iterator[Collection]:
-    """An archive with its model: the one given, the one inside, or the shipped one of its name.
+def load_for(
+    source: Archive, model: Model | PathLike | None = None, *, whole: bool = False, device: str = "cpu"
+) -> Model:
+    """The model that an archive's codes belong to: the one given, else the shipped one of its name if it has the right
+    SHA-256, else the one the archive carries. `whole` asks for the encoder too, which an archive does not carry.
 
-    Raises FormatError for what is no archive, ModelError when the model is not here or not the right one.
+    Raises:
+        ModelError: there is none, or the one given is not the model whose SHA-256 the archive's header has.
     """
-    with archive.open(path) as source:
-        yield Collection(source, Codec(load_for(source, model)))
+    header = source.header
+    if model is not None:
+        found = load(model, device=device)
+    elif header.model in shipped() and load(header.model).sha256 == header.model_sha256:
+        found = load(header.model, device=device)  # a name: an archive may not choose a path
+    elif not whole and (carried := source.model_bytes):
+        found = loads(carried, device=device)
+    else:
+        raise ModelError(
+            f"its codes need the model {header.model}, SHA-256 {header.model_sha256}, which is not here",
+            path=source.path,
+            remedy="give the model's file",
+        )
+    if found.sha256 != header.model_sha256:
+        raise ModelError(
+            f"its codes need the model {header.model} with SHA-256 {header.model_sha256}, "
+            f"this is {found.name} with {found.sha256}",
+            path=source.path,
+            remedy="give the right model's file",
+        )
+    return found
 
 
-def read_cloud(path: PathLike, points: int, seed: int = 0) -> tuple[NDArray[np.float32], Frame]:
-    """The one cloud of a file, resampled, in the unit frame (points, 3), and its frame. Raises CloudError."""
-    clouds = files.read(path)
-    cloud = clean(next(clouds), path)[0]
-    if next(clouds, None) is not None:
-        raise CloudError("holds several clouds", path=path, remedy="give a file with one")
-    return normalise(cloud, points, seed=seed)
+def select(source: Archive, only: Iterable[str]) -> Sequence[int]:
+    """The numbers of the records with a name, or of a pattern of `fnmatch`, in `only`; of all where it is empty.
 
-
-def read_some(paths: Iterable[PathLike], count: int, points: int, seed: int = 0) -> NDArray[np.float32]:
-    """A random choice of at most `count` of the usable clouds in files and directories, in the unit frame,
-    each resampled (n, points, 3). Raises CloudError when there are none."""
-    rng = np.random.default_rng(seed)
-    sources = list(files.find(paths))
-    clouds: list[NDArray[np.float32]] = []
-    for i in rng.permutation(len(sources)):
-        with suppress(CloudError):
-            clouds += [normalise(clean(cloud)[0], points, seed=seed)[0] for cloud in files.read(sources[i].path)]
-        if len(clouds) >= count:
-            break
-    if not clouds:
-        raise CloudError("no usable clouds", path=next(iter(paths), None))
-    return np.stack(clouds[:count])
-
-
-def header_of(model: Model) -> Header:
-    """The header of a new archive of a model's codes."""
-    return Header(model.name, model.sha256, model.bits, model.config.points, f"pcbin {pcbin.__version__}")
-
-
-def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", overwrite: bool = False) -> None:
-    """Write shapes as an archive when `out` ends in .pcb, else decoded, as files of a format in a directory.
-
-    Raises OutputError when something is in the way or cannot be written.
+    Raises RecordError for a name or pattern that fits none.
     """
-    if Path(out).suffix == ".pcb":
-        frames = shapes.frames
-        with archive.create(out, header_of(codec.model), overwrite=overwrite) as writer:
-            centres = None if frames is None else np.stack([frame.centre for frame in frames])
-            radii = None if frames is None else np.array([frame.radius for frame in frames])
-            writer.write(Batch(shapes.codes, names=list(shapes.names), centres=centres, radii=radii))
-        return
-    targets = [files.target(out, name, f".{format}") for name in shapes.names]
-    if taken := [target for target in targets if not overwrite and os.path.lexists(target)]:
-        raise exists(taken[0])
-    clouds = codec.decode(shapes.codes)
-    for i, target in enumerate(targets):
-        points = clouds[i] if shapes.frames is None else shapes.frames[i].to_world(clouds[i])
-        files.write(target, points, format, overwrite=overwrite)
+    patterns = list(only)
+    if not patterns:
+        return range(len(source))
+    chosen: set[int] = set()
+    for pattern in patterns:
+        found = _matches(source, pattern)
+        if not found:
+            raise RecordError(f"holds no record {pattern!r}", path=source.path, remedy="pcbin list shows what it holds")
+        chosen.update(found)
+    return sorted(chosen)
 
 
 def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]], *, overwrite: bool = False) -> None:
@@ -194,3 +299,13 @@ def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]
             meta = [{**(old or {}), **add(first + i)} for i, old in enumerate(batch.meta or [None] * len(batch))]
             writer.write(replace(batch, meta=list(meta)))
             first += len(batch)
+
+
+def _matches(source: Archive, pattern: str) -> list[int]:
+    with suppress(RecordError):
+        return [source.find(pattern)]
+    return [i for i, name in enumerate(source.names) if fnmatch.fnmatchcase(name or f"{i:06d}", pattern)]
+
+
+def _alone(frame: Frame | None) -> list[Frame] | None:
+    return None if frame is None else [frame]

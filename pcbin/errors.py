@@ -75,7 +75,10 @@ class ExtraError(PcbinError):
 
     @classmethod
     def of(cls, extra: str, module: str) -> ExtraError:
-        return cls(f"this needs {module}, which is not installed", remedy=f"pip install 'pcbin[{extra}]'")
+        return cls(
+            f"this needs {module}, which is not installed",
+            remedy=f"pip install 'pcbin[{extra}]', from a checkout pip install '.[{extra}]'",
+        )
 
 
 class PartialError(PcbinError):

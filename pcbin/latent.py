@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pcbin import bits
 from pcbin.bits import Codes
+from pcbin.cloud import Frame
 from pcbin.errors import UsageError
 from pcbin.generation import pairwise_chamfer
 from pcbin.metrics import unit_chamfer
@@ -127,6 +128,17 @@ def step_sizes(path: Codes, decode: Decode) -> NDArray[np.float64]:
     """Chamfer distances (n - 1,) between the decodes of neighbouring codes of a path (n, 16)."""
     shapes = decode(path)
     return np.array([unit_chamfer(one, other) for one, other in itertools.pairwise(shapes)])
+
+
+def spread(sizes: NDArray[np.float64]) -> float:
+    """How uneven steps are: the standard deviation of their sizes over the mean."""
+    return float(sizes.std() / sizes.mean()) if sizes.any() else 0.0
+
+
+def frames_between(a: Frame, b: Frame, n: int) -> list[Frame]:
+    """n frames from a to b, both included, in even steps."""
+    shares = [i / (n - 1) for i in range(n)]
+    return [Frame((1 - t) * a.centre + t * b.centre, (1 - t) * a.radius + t * b.radius) for t in shares]
 
 
 def arithmetic(a: Codes, b: Codes, c: Codes) -> Codes:

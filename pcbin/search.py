@@ -5,7 +5,7 @@ Knows codes and a decode function; nothing of archives, names or files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from pcbin.errors import UsageError
 from pcbin.latent import Decode
 from pcbin.metrics import unit_chamfer
 
+Alike = Callable[[Codes, Codes], NDArray[np.bool_]]  # of pairs of codes (m, bytes): whether they are the same thing
 BLOCK = 1 << 16  # codes compared at a time: 1 MiB, which stays in the cache
 
 
@@ -28,11 +29,16 @@ class Hits:
     bits: NDArray[np.int64]
     chamfer: NDArray[np.float64] | None = None
 
+    def only(self, kept: slice | NDArray[np.bool_]) -> Hits:
+        """Some of them."""
+        chamfer = None if self.chamfer is None else self.chamfer[kept]
+        return Hits(self.indices[kept], self.bits[kept], chamfer)
 
-def distances(codes: Codes, query: Codes) -> NDArray[np.uint8]:
+
+def distances(codes: Codes, query: Codes) -> NDArray[np.uint32]:
     """Hamming distances (n,) between codes (n, 16) and one query (16,) or as many queries (n, 16), in
     bits."""
-    total = np.zeros(len(codes), np.uint8)
+    total = np.zeros(len(codes), np.uint32)
     for column, other in zip(_words(codes).T, _words(np.atleast_2d(query)).T, strict=True):
         total += np.bitwise_count(column ^ other)
     return total
@@ -85,12 +91,12 @@ def rerank(hits: Hits, codes: Codes, cloud: NDArray[np.floating], decode: Decode
     return Hits(hits.indices[order], hits.bits[order], cd[order])
 
 
-def groups(codes: Codes, within: int = 0) -> list[NDArray[np.int64]]:
-    """Indices of the groups of two or more codes (n, 16) that are chained by distances of at most `within`
-    bits, the largest group first.
+def groups(codes: Codes, within: int = 0, alike: Alike | None = None) -> list[NDArray[np.int64]]:
+    """Indices of the groups of two or more codes (n, bytes) that are chained by distances of at most `within`
+    bits, the largest group first. Where codes differ, `alike` has the last word on each pair.
 
     Two codes that differ in at most r bits agree on one of r + 1 parts, so only codes that share a part are
-    compared (multi-index hashing, Norouzi et al., CVPR 2012). Raises UsageError for `within` outside 0..15.
+    compared (multi-index hashing, Norouzi et al., CVPR 2012). Raises UsageError for `within` outside 0 to bytes - 1.
     """
     if not 0 <= within < codes.shape[1]:
         raise UsageError(f"cannot group codes within {within} bits", remedy=f"choose 0 to {codes.shape[1] - 1}")
@@ -104,8 +110,8 @@ def groups(codes: Codes, within: int = 0) -> list[NDArray[np.int64]]:
     if within:
         parts = np.array_split(np.arange(codes.shape[1]), within + 1)
         pairs = [pair for part in parts for pair in _close_pairs(unique, part, within)]
-        if pairs:
-            _join(label, np.concatenate(pairs, axis=1))
+        edges = np.unique(np.concatenate(pairs, axis=1), axis=1) if pairs else np.empty((2, 0), np.int64)
+        _join(label, edges if alike is None else edges[:, alike(unique[edges[0]], unique[edges[1]])])
     group = np.empty(len(codes), np.int64)
     group[order] = label[np.cumsum(first) - 1]
     members = np.flatnonzero(np.bincount(group)[group] > 1)
@@ -116,11 +122,10 @@ def groups(codes: Codes, within: int = 0) -> list[NDArray[np.int64]]:
 
 def _close_pairs(codes: Codes, part: NDArray[np.int64], within: int) -> Iterator[NDArray[np.int64]]:
     """Pairs (2, m) of codes that share the bytes `part` and differ in at most `within` bits."""
-    shared = np.zeros((len(codes), 8), np.uint8)
-    shared[:, : len(part)] = codes[:, part]
-    key = _words(shared)[:, 0]
-    order = np.argsort(key, kind="stable")
-    key, codes = key[order], codes[order]
+    shared = _words(np.pad(codes[:, part], ((0, 0), (0, -len(part) % 8))))
+    order = np.lexsort(shared.T)
+    codes, shared = codes[order], shared[order]
+    key = np.cumsum(np.concatenate([[False], (shared[1:] != shared[:-1]).any(axis=1)]))
     step = 1
     here = np.arange(len(codes) - 1)  # compared with the code `step` further on while that has the same key
     while len(here := here[key[here] == key[here + step]]):
@@ -132,7 +137,7 @@ def _close_pairs(codes: Codes, part: NDArray[np.int64], within: int) -> Iterator
 
 def _join(label: NDArray[np.int64], edges: NDArray[np.int64]) -> None:
     """Give everything that edges (2, m) chain together its lowest label, in place."""
-    while True:
+    while edges.size:
         low = label[edges].min(axis=0)
         if (low == label[edges]).all():
             return

@@ -1,11 +1,15 @@
+"""A collection finds records, brings the right model, and what is made of it is written whole."""
+
 import numpy as np
 import pytest
 
 from pcbin import archive, files
 from pcbin.archive import Batch
-from pcbin.collection import Originals, Shapes, annotate, header_of, open_collection, read_some, save
-from pcbin.errors import CloudError, OutputError, RecordError
-from pcbin.model import load
+from pcbin.collection import Collection, annotate, load_for, select
+from pcbin.errors import CloudError, ModelError, OutputError, RecordError
+from pcbin.model import cut_decoder, load, registry
+from pcbin.shapes import Shapes, header_of, save
+from pcbin.sources import read_cloud, read_some
 
 
 def cloud(seed, n=300):
@@ -20,7 +24,7 @@ def make(tiny_model, tmp_path):
         codes = np.random.default_rng(0).integers(0, 256, (4, 16), np.uint8)
         with archive.create(tmp_path / "in.pcb", header_of(load(tiny_model)), overwrite=True) as writer:
             writer.write(Batch(codes, **columns))
-        return open_collection(tmp_path / "in.pcb", tiny_model)
+        return Collection(tmp_path / "in.pcb", tiny_model)
 
     return write
 
@@ -58,14 +62,14 @@ def test_originals_are_stored_or_found_by_name(make, tmp_path):
     files.write(tmp_path / "src" / "b.ply", cloud(1))
     (tmp_path / "src" / "c.ply").write_bytes(b"broken")
     with make(names=list("abcd"), stored=[cloud(0), None, None, None]) as collection:
-        originals = Originals(collection, tmp_path / "src")
+        originals = collection.originals(tmp_path / "src")
         for record in (0, 1):
             found = originals.find(record)
             assert found.shape == (2048, 3)
             assert np.linalg.norm(found, axis=1).max() == pytest.approx(1, abs=1e-5)
         assert originals.find(2) is None
         assert originals.find(3) is None
-        assert Originals(collection, None).find(1) is None
+        assert collection.originals().find(1) is None
 
 
 def test_saving_leaves_nothing_where_something_is_in_the_way(make, tmp_path):
@@ -102,3 +106,67 @@ def test_some_clouds_are_chosen_at_random_and_broken_ones_passed_over(tmp_path):
     assert not np.array_equal(read_some([tmp_path / "in"], 4, 16, seed=1), read_some([tmp_path / "in"], 4, 16, seed=2))
     with pytest.raises(CloudError, match="no usable clouds"):
         read_some([tmp_path / "in" / "broken.ply"], 4, 16)
+
+
+def test_the_model_given_goes_before_the_shipped_and_the_shipped_before_the_carried(
+    tiny_model, other_model, make, tmp_path, monkeypatch
+):
+    tiny, path = load(tiny_model), tmp_path / "in.pcb"
+    make()
+
+    def model_of(**options):
+        with archive.open(path) as source:
+            return load_for(source, **options)
+
+    assert model_of(model=tiny_model) is model_of(model=tiny) is tiny
+    with pytest.raises(ModelError, match=r"in\.pcb.*need the model tiny.*not here; give the model's file"):
+        model_of()
+    with pytest.raises(ModelError, match=f"{tiny.sha256}.*other with {load(other_model).sha256}"):
+        model_of(model=other_model)
+    with archive.create(path, header_of(tiny), overwrite=True, model_bytes=cut_decoder(tiny.weights)):
+        pass
+    assert model_of().config.encoder is None
+    with pytest.raises(ModelError, match="not here"):
+        model_of(whole=True)
+    monkeypatch.setattr(registry, "_HOMES", (tiny_model.parent,))
+    assert model_of() is tiny
+
+
+def test_an_archive_names_a_model_never_a_path(tiny_model, tmp_path):
+    header = archive.Header(model=str(tiny_model), model_sha256=load(tiny_model).sha256)
+    with archive.create(tmp_path / "a.pcb", header):
+        pass
+    with archive.open(tmp_path / "a.pcb") as source, pytest.raises(ModelError, match="not here"):
+        load_for(source)
+
+
+def test_the_model_is_loaded_when_it_is_needed(make, tmp_path):
+    make(names=list("abcd"))
+    with Collection(tmp_path / "in.pcb", "nowhere") as collection:
+        assert collection.named([1]).names == ["b"]
+        assert len(collection.clusters(2)) == 2
+        with pytest.raises(ModelError, match="nowhere"):
+            collection.vary("a")
+
+
+def test_a_cloud_is_a_query_as_an_array_or_a_file(make, tmp_path):
+    points = cloud(0)
+    np.save(tmp_path / "q.npy", points)
+    with make(names=list("abcd")) as collection:
+        by_array, by_file = collection.search(points, 2), collection.search(str(tmp_path / "q.npy"), 2)
+        assert by_array.names == by_file.names
+        assert by_array.columns == by_file.columns
+        assert len(by_array) == 2
+        with pytest.raises(CloudError):
+            collection.search(np.zeros((3, 2)), 2)
+    unit, frame = read_cloud(points, 128)
+    assert unit.shape == (128, 3)
+    assert frame.radius > 1
+
+
+def test_selecting_by_name_and_pattern(make):
+    with make(names=["chair/a", "chair/b", "lamp/c", "d"]) as collection:
+        assert list(select(collection.archive, [])) == [0, 1, 2, 3]
+        assert select(collection.archive, ["d", "chair/*"]) == [0, 1, 3]
+        with pytest.raises(RecordError, match="'sofa'"):
+            select(collection.archive, ["d", "sofa"])

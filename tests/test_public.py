@@ -6,7 +6,7 @@ import sys
 import pcbin
 
 NAMES = {
-    "Archive", "Code", "Codec", "Frame", "Model",
+    "Archive", "Code", "Codec", "Collection", "Frame", "Model", "Record", "Restored", "Shapes", "Summary",
     "append", "compress", "decode", "decompress", "encode", "load_model", "open",
     "CloudError", "ExtraError", "FormatError", "ModelError", "OutputError", "PartialError", "PcbinError",
     "RecordError", "TrainingError", "UsageError",

@@ -101,3 +101,30 @@ def test_groups_are_the_chains_of_close_codes(n, within, seed):
 def test_groups_refuse_a_radius_without_parts():
     with pytest.raises(UsageError, match="within 16 bits"):
         search.groups(random_codes(3), 16)
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 16, 32, 33, 128])
+def test_any_width_of_code(width):
+    codes = np.random.default_rng(0).integers(0, 256, (40, width), np.uint8)
+    codes[20:] = codes[:20]
+    codes[20:, -1] ^= 1
+    for within in {0, 1, min(5, width - 1)} & set(range(width)):
+        assert [g.tolist() for g in search.groups(codes, within)] == chained(codes, within)
+    assert search.search(codes, codes[3], 40).bits[-1] == search.distances(codes, codes[3]).max()
+
+
+@pytest.mark.parametrize("size", [256, 512, 1 << 16])
+def test_the_complement_is_as_far_as_can_be(size):
+    codes = np.zeros((2, size // 8), np.uint8)
+    codes[1] = 255
+    assert search.search(codes, codes[0], 2).bits.tolist() == [0, size]
+
+
+def test_the_last_word_on_a_pair():
+    codes = np.zeros((4, 16), np.uint8)
+    codes[1:, 0] = 1, 3, 7
+    chain = search.groups(codes, 1)
+    assert [g.tolist() for g in chain] == [[0, 1, 2, 3]]
+    cut = search.groups(codes, 1, lambda a, b: np.maximum(a, b)[:, 0] != 3)
+    assert [g.tolist() for g in cut] == [[0, 1], [2, 3]]
+    assert search.groups(codes, 1, lambda a, b: np.zeros(len(a), bool)) == []

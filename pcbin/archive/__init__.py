@@ -8,6 +8,7 @@ from pcbin.archive.edit import extract, merge, remove
 from pcbin.archive.reader import Archive, open
 from pcbin.archive.record import Batch, Damage, Header, Record
 from pcbin.archive.repair import Repaired, repair
+from pcbin.archive.source import Place
 from pcbin.archive.writer import Writer, append, create
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Batch",
     "Damage",
     "Header",
+    "Place",
     "Record",
     "Repaired",
     "Writer",

@@ -1,11 +1,12 @@
 """The command line: one file per verb, imported only when that verb is called.
 
-A verb parses options, calls the library and prints a report. Errors become one line and an exit code here,
-in `main`, and nowhere else.
+A verb is options in (`options`), one call into the library, a report out (`report`). Errors become one line and an exit
+code here, in `main`, and nowhere else.
 """
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import signal
@@ -15,34 +16,46 @@ from typing import NoReturn, TextIO
 
 import click
 
-from pcbin import __version__
-from pcbin.errors import INTERRUPTED, CloudWarning, PcbinError
+from pcbin.cli.report import echo
+from pcbin.errors import INTERRUPTED, CloudWarning, PcbinError, UsageError
+from pcbin.version import VERSION
 
-VERBS = {
-    # verb: module under pcbin.cli that defines `command`
-    "compress": "compress",
-    "append": "append",
-    "decompress": "decompress",
-    "sample": "sample",
-    "vary": "vary",
-    "interpolate": "interpolate",
-    "combine": "combine",
-    "cluster": "cluster",
-    "search": "search",
-    "dedupe": "dedupe",
-    "plot": "plot",
-    "view": "view",
-    "info": "info",
-    "list": "list",
-    "merge": "merge",
-    "extract": "extract",
-    "rm": "rm",
-    "verify": "verify",
-    "repair": "repair",
-    "demo": "demo",
-    "train": "train",
-    "eval": "eval",
+SECTIONS = {
+    # section: verb (and module under pcbin.cli, which defines `command`): what it does
+    "Collections of cloud files": {
+        "compress": "Compress cloud files into an archive.",
+        "append": "Compress cloud files into an archive that exists.",
+        "decompress": "Write an archive's clouds as files.",
+        "info": "Show what an archive holds, and where its bytes go.",
+        "list": "List the records of an archive.",
+        "demo": "Compress the sample clouds, and show what comes back.",
+    },
+    "Archives": {
+        "merge": "Join archives of one model.",
+        "extract": "Copy some records into a new archive.",
+        "rm": "Remove records from an archive.",
+        "verify": "Check every byte of an archive that matters.",
+        "repair": "Save what is intact of a damaged archive.",
+    },
+    "Codes": {
+        "search": "Find the records most like a shape.",
+        "cluster": "Group similar shapes.",
+        "dedupe": "Find near-identical shapes.",
+        "sample": "Make new shapes.",
+        "vary": "Make shapes similar to one.",
+        "interpolate": "Make the shapes between two.",
+        "combine": "Make one shape of several.",
+    },
+    "Pictures": {
+        "plot": "Draw pictures of a collection.",
+        "view": "Explore an archive in the browser.",
+    },
+    "Models": {
+        "train": "Train a model, or fine-tune one on a collection.",
+        "eval": "Measure a model on clouds it never saw.",
+    },
 }
+VERBS = {verb: help for section in SECTIONS.values() for verb, help in section.items()}
 
 
 class _Verbs(click.Group):
@@ -50,14 +63,20 @@ class _Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
-            return None
-        command: click.Command = importlib.import_module(f"pcbin.cli.{VERBS[name]}").command
-        return command
+        if name in VERBS:
+            command: click.Command = importlib.import_module(f"pcbin.cli.{name}").command
+            return command
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        raise UsageError(f"no verb {name!r}", remedy=f"did you mean {near[0]}?" if near else "pcbin --help lists them")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(verb.ljust(max(map(len, VERBS))), help) for verb, help in verbs.items()])
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(VERSION)
 def pcbin() -> None:
     """Point clouds as 16-byte binary codes."""
 
@@ -72,7 +91,7 @@ def _warn(
 ) -> None:
     """Warnings about files are for users, one line each; all others are for developers."""
     if category is CloudWarning:
-        click.echo(f"pcbin: {message}", err=True)
+        echo(f"pcbin: {message}", err=True)
     else:
         click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)
 
@@ -86,19 +105,22 @@ def main() -> NoReturn:
     try:
         pcbin.main(prog_name="pcbin", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        usage = getattr(error, "ctx", None)
+        where = f"; {usage.command_path} --help shows how" if usage else ""
+        _end(f"{error.format_message().rstrip('.')}{where}", error.exit_code)
     except PcbinError as error:
         error.remedy = error.remedy.replace("overwrite=True", "--force")
-        click.echo(f"pcbin: {error}", err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("pcbin: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader of our output has gone
         sys.exit(0)
     except (OSError, MemoryError) as error:
-        click.echo(f"pcbin: {error or 'out of memory'}", err=True)
-        sys.exit(PcbinError.exit_code)
+        _end(str(error) or "out of memory", PcbinError.exit_code)
     sys.exit(0)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    echo(f"pcbin: {message}", err=True)
+    sys.exit(code)

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from pcbin.cli import options as o
+from pcbin.cli import report
 from pcbin.errors import ExtraError, TrainingError
 
+SPLITS = ["train", "validation", "test", "all"]
+split = click.option(
+    "--split", type=click.Choice(SPLITS), default="test", show_default=True, help="By hash of the names."
+)
+only = click.option("--label", "only", multiple=True, help="Only clouds of this label; may be repeated.")
+first = click.option("--first", type=int, help="Only this many clouds of each source.")
+emd = click.option(
+    "--emd", type=click.IntRange(0), default=24, show_default=True, help="Clouds of each source for EMD."
+)
+by_label = click.option("--by-label", is_flag=True, help="A line for every label as well.")
+data = click.argument("data", nargs=-1, required=True, type=o.readable)
 
-@click.command()
-@click.argument("model")
-@click.argument("data", nargs=-1, required=True)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test", "all"]),
-    default="test",
-    show_default=True,
-    help="Which clouds, by the hash of their names.",
-)
-@click.option("--label", "only", multiple=True, help="Only clouds of this label; may be repeated.")
-@click.option("--first", type=int, help="Only this many clouds of each source.")
-@click.option("--effort", type=click.IntRange(0), default=0, show_default=True, help="Rounds of bit search.")
-@click.option(
-    "--emd",
-    type=click.IntRange(0),
-    default=24,
-    show_default=True,
-    help="Clouds of each source that EMD is measured on.",
-)
-@click.option("--labels", is_flag=True, help="A line for every label as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+@o.verb(click.argument("model"), data, split, only, first, o.effort, emd, by_label)
 def command(
-    model: str,
-    data: tuple[str, ...],
-    split: str,
-    only: tuple[str, ...],
-    first: int | None,
-    effort: int,
-    emd: int,
-    labels: bool,
-    as_json: bool,
-) -> None:
+    model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, effort: int, emd: int,
+    by_label: bool,
+) -> None:  # fmt: skip
     """Measure MODEL (a name or a file) on DATA: CD, EMD, F-score and D1 PSNR, each beside the noise floor.
 
     CD is the mean form, both directions added; the sum form is 2,048 times that. Each cloud is held at 4,096 points:
@@ -64,4 +48,4 @@ def command(
     if not sources:
         raise TrainingError(f"no cloud of {', '.join(data)} is in the {split} split", remedy="use --split all")
     result = evaluate(loaded, sources, effort=effort, emd=emd)
-    click.echo(json.dumps(result) if as_json else table(result, labels=labels))
+    report.show(result, table(result, labels=by_label).splitlines())

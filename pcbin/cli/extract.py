@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import click
 
+from pcbin.cli import options as o
 from pcbin.cli import report
 from pcbin.errors import UsageError
 
+span = click.option("--range", "span", metavar="A:B", help="Records number A to B - 1, as Python counts them.")
 
-@click.command("extract", short_help="Copy some records into a new archive.")
-@click.argument("archive")
-@click.argument("out")
-@click.option("--only", multiple=True, metavar="NAME|GLOB", help="Records with this name or pattern.  [repeatable]")
-@click.option("--range", "span", metavar="A:B", help="Records number A to B - 1, as Python counts them.")
-@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(archive: str, out: str, only: tuple[str, ...], span: str | None, force: bool, as_json: bool) -> None:
+
+@o.verb(o.archive, o.out, o.only, span, o.force)
+def command(archive: str, out: str, only: tuple[str, ...], span: str | None, overwrite: bool) -> None:
     """Copy the records of ARCHIVE that --only and --range both allow to the new archive OUT."""
     from pcbin.archive import extract, open
-    from pcbin.pipeline import select
+    from pcbin.collection import select
 
     if not only and span is None:
         raise UsageError("nothing chosen", remedy="use --only or --range")
@@ -28,8 +25,7 @@ def command(archive: str, out: str, only: tuple[str, ...], span: str | None, for
             numbers &= set(range(*_slice(span).indices(len(source))))
     if not numbers:
         raise UsageError("no record is in both --only and --range", path=archive)
-    records = extract(archive, out, numbers, overwrite=force)
-    report.show({"archive": out, "records": records}, [f"{out}: {records:,} records"], as_json=as_json)
+    report.written(out, extract(archive, out, numbers, overwrite=overwrite))
 
 
 def _slice(text: str) -> slice:

@@ -1,5 +1,5 @@
-"""Progress on stderr: a line that moves on a terminal, a line now and then elsewhere, nothing within the first
-second."""
+"""Progress on stderr: total, rate and time left, as a line that moves on a terminal, as a line now and then elsewhere;
+nothing within the first second."""
 
 from __future__ import annotations
 
@@ -7,67 +7,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-import click
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+from pcbin.cli import report
 
 PATIENCE = 1.0  # seconds before anything is shown
 INTERVAL = 10.0  # seconds between lines where stderr is no terminal
 
 
 @contextmanager
-def progress(unit: str, *, quiet: bool = False) -> Iterator[Callable[[int], None] | None]:
-    """A function to call with how many units are done; None when quiet."""
-    if quiet:
+def progress(unit: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A function to call with how many units are done, and how many there are (None: unknown); None when quiet."""
+    if report.is_quiet():
         yield None
         return
-    line = _Terminal(unit) if sys.stderr.isatty() else _Lines(unit)
-    try:
-        yield line.update
-    finally:
-        line.close()
+    from tqdm import tqdm
 
+    tqdm.monitor_interval = 0  # no thread of its own
+    moving = sys.stderr.isatty()
+    with tqdm(unit=f" {unit}", delay=PATIENCE, leave=False, disable=not moving, dynamic_ncols=True) as bar:
+        started = shown = time.monotonic()
 
-class _Lines:
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
-        self.started = self.shown = time.monotonic()
+        def update(done: int, total: int | None) -> None:
+            nonlocal shown
+            if moving:
+                bar.total = total
+                bar.update(done - bar.n)
+            elif (now := time.monotonic()) - shown >= INTERVAL:
+                shown = now
+                report.echo(
+                    f"pcbin: {tqdm.format_meter(done, total, now - started, ncols=0, unit=f' {unit}')}", err=True
+                )
 
-    def update(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self.shown >= INTERVAL:
-            self.shown = now
-            click.echo(f"pcbin: {done:,} {self.unit}, {done / (now - self.started):,.0f}/s", err=True)
-
-    def close(self) -> None: ...
-
-
-class _Terminal:
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
-        self.started = time.monotonic()
-        self.bar: Progress | None = None
-        self.task: TaskID | None = None
-
-    def update(self, done: int) -> None:
-        elapsed = time.monotonic() - self.started
-        if self.bar is None and elapsed >= PATIENCE:
-            self._show()
-        if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, description=f"{done:,} {self.unit}, {done / elapsed:,.0f}/s")
-
-    def _show(self) -> None:
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task("", total=None)
-        self.bar.start()
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        yield update

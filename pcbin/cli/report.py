@@ -1,8 +1,9 @@
-"""What the verbs print: summaries as lines or JSON, distortions in one unit."""
+"""What the verbs print: lines or JSON, distances in one unit, nothing that could command a terminal."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,65 @@ if TYPE_CHECKING:
 CD_UNITS = 1e4  # Chamfer distances are shown times this
 TIMES = (1.5, 2, 3)  # the noise floor, as `pcbin.pipeline.summary` counts the clouds within
 SHOWN = 10  # items of a list that are printed; JSON has them all
+ALIASES: dict[str, str] = {}  # paths that the user has not named, and what they are called
 
 
-def show(fields: dict[str, Any], lines: Iterable[str], *, as_json: bool, quiet: bool = False) -> None:
-    if as_json:
-        click.echo(json.dumps(fields, indent=2))
-    elif not quiet:
+def _remember(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[f"pcbin.{parameter.name}"] = value
+
+
+def _is(name: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(f"pcbin.{name}"))
+
+
+OPTIONS = tuple(
+    click.option(f"--{name}", is_flag=True, expose_value=False, callback=_remember, help=help)
+    for name, help in (("json", "The report as JSON."), ("quiet", "No progress, no report."))
+)
+
+
+def is_quiet() -> bool:
+    return _is("quiet")
+
+
+def is_json() -> bool:
+    return _is("json")
+
+
+def leave_stdout() -> None:
+    """Standard output belongs to an archive: reports go to standard error."""
+    click.get_current_context().meta["pcbin.piped"] = True
+
+
+def echo(line: str, *, err: bool = False) -> None:
+    """Print a line. Control characters, which names, metadata and models may hold, are shown, not sent."""
+    for path, title in ALIASES.items():
+        line = line.replace(path, title)
+    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    click.echo(shown, err=err or _is("piped"))
+
+
+def show(fields: Mapping[str, Any], lines: Iterable[str] = ()) -> None:
+    """The report: `fields` with --json, else `lines`, with --quiet none."""
+    if is_json():
+        click.echo(to_json(fields, indent=2), err=_is("piped"))
+    elif not is_quiet():
         for line in lines:
-            click.echo(line)
+            echo(line)
+
+
+def to_json(fields: Any, indent: int | None = None) -> str:
+    """JSON as its standard has it: NaN and infinity, which it does not know, are null."""
+    return json.dumps(_finite(fields), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def cd(distance: float) -> str:
@@ -40,12 +92,39 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
 
 
+def records(columns: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> None:
+    """Facts as lines, columns as a table. What is called CD or MMD-CD is shown x 1e4, in JSON as it is."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    lines = [f"{_title(name)}: {_text(name, value)}" for name, value in facts.items()]
+    if rows:
+        lines += table([list(map(_title, columns)), *([_text(*item) for item in row.items()] for row in rows)])
+    show({**facts, "records": rows}, lines)
+
+
+def _title(name: str) -> str:
+    return f"{name} x 1e4" if "CD" in name else name
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return cd(value) if "CD" in name else f"{value:.3f}"
+    return str(value)
+
+
+def written(out: object, records: int, **more: Any) -> None:
+    """An archive of so many records."""
+    show({"archive": str(out), "records": records, **more}, [f"{out}: {records:,} records"])
+
+
+def summed(summary: Summary) -> None:
+    """A finished compress or append; raises PartialError if anything was skipped."""
+    show(summary.to_dict(), compressed(summary))
+    complain(summary.skipped, f"{summary.archive} is complete")
+
+
 def compressed(summary: Summary) -> Iterator[str]:
     added = "" if summary.total == summary.clouds else f"{summary.clouds:,} clouds added; "
-    yield (
-        f"{summary.archive}: {added}{summary.total:,} clouds in {summary.bytes:,} bytes, "
-        f"{summary.bytes_per_cloud:.1f} bytes per cloud, {times_smaller(summary.ratio)} than float32"
-    )
+    yield _size(summary.archive, added, summary.total, summary)
     yield f"model       {summary.model}"
     if (found := summary.distortion) is not None:
         yield from _distortion(found)
@@ -63,19 +142,21 @@ def compressed(summary: Summary) -> Iterator[str]:
     if summary.passed_over:
         counts = ", ".join(f"{count:,} {extension}" for extension, count in list(summary.passed_over.items())[:SHOWN])
         yield f"passed over {sum(summary.passed_over.values()):,} files pcbin does not read: {counts}"
-    yield from _list("skipped", [f"{item.path}: {item.cause}" for item in summary.skipped])
+    yield from _skipped(summary.skipped)
 
 
-def restored(result: Restored) -> Iterator[str]:
-    yield f"{result.directory}: {result.clouds:,} clouds"
-    yield from _list("skipped", [f"{item.path}: {item.cause}" for item in result.skipped])
+def restored(result: Restored) -> None:
+    """A finished decompress; raises PartialError if anything was skipped."""
+    show(result.to_dict(), [f"{result.directory}: {result.clouds:,} clouds", *_skipped(result.skipped)])
+    complain(result.skipped, f"{result.clouds:,} clouds were written")
 
 
-def described(found: Description) -> Iterator[str]:
-    yield (
-        f"{found.archive}: {found.clouds:,} clouds in {found.bytes:,} bytes, "
-        f"{found.bytes_per_cloud:.1f} bytes per cloud, {times_smaller(found.ratio)} than float32"
-    )
+def described(found: Description) -> None:
+    show(found.to_dict(), _described(found))
+
+
+def _described(found: Description) -> Iterator[str]:
+    yield _size(found.archive, "", found.clouds, found)
     carried = ", carried inside" if found.model_inside else ""
     yield f"model       {found.model}, SHA-256 {found.model_sha256[:12]}...{carried}"
     yield f"codes       {found.bits} bits for {found.points:,} points, {found.bits_per_point:.3f} bits per point in all"
@@ -100,6 +181,13 @@ def complain(skipped: Sequence[Skipped], done: str) -> None:
         more = f", and {rest:,} more" if rest else ""
         what = "1 input was" if not rest else f"{len(skipped):,} inputs were"
         raise PartialError(f"{done}, but {what} skipped ({first.path}: {first.cause}{more})")
+
+
+def _size(archive: str, added: str, clouds: int, found: Summary | Description) -> str:
+    return (
+        f"{archive}: {added}{clouds:,} clouds in {found.bytes:,} bytes, "
+        f"{found.bytes_per_cloud:.1f} bytes per cloud, {times_smaller(found.ratio)} than float32"
+    )
 
 
 def _notes(notes: Iterable[Note]) -> list[str]:
@@ -167,6 +255,10 @@ def times_smaller(ratio: float) -> str:
     if ratio < 1:
         return f"{1 / ratio:,.1f} times larger" if ratio else "larger"
     return f"{ratio:,.0f} times smaller" if ratio >= 10 else f"{ratio:.1f} times smaller"
+
+
+def _skipped(items: Sequence[Skipped]) -> Iterator[str]:
+    yield from _list("skipped", [f"{item.path}: {item.cause}" for item in items])
 
 
 def _list(title: str, items: Sequence[str]) -> Iterator[str]:

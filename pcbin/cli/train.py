@@ -6,53 +6,40 @@ from pathlib import Path
 
 import click
 
+from pcbin.cli import options as o
+from pcbin.cli import report
 from pcbin.errors import ExtraError, UsageError
 
-PATH = click.Path(path_type=Path)
-
-
-@click.command()
-@click.argument("what", metavar="RECIPE.toml|SCANS...", nargs=-1, required=True, type=PATH)
-@click.option("--from", "base", metavar="MODEL", help="Start from this model; with SCANS, fine-tune it on them.")
-@click.option("--data", multiple=True, metavar="PATH", help="Train a recipe on this instead of its own data.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key of a recipe.")
-@click.option("--out", type=PATH, help="Where the model goes; NAME.safetensors by default.")
-@click.option(
+what = click.argument("what", metavar="RECIPE.toml|SCANS...", nargs=-1, required=True, type=o.readable)
+base = click.option("--from", "base", metavar="MODEL", help="Start from this model; with SCANS, fine-tune it on them.")
+data = click.option(
+    "--data", multiple=True, type=o.readable, metavar="PATH", help="Train a recipe on this, not its own data."
+)
+settings = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one key of a recipe.")
+out = click.option("-o", "--out", type=o.file_place, help="Where the model goes; NAME.safetensors by default.")
+runs = click.option(
     "--runs",
-    type=PATH,
-    default=Path("runs"),
+    type=o.file_place,
+    default="runs",
     show_default=True,
-    help="Where checkpoints and logs go, a directory for each name.",
+    help="For checkpoints and logs, a directory for each name.",
 )
-@click.option("--resume", is_flag=True, help="Go on from a recipe's last checkpoint.")
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="How long to fine-tune.",
+resume = click.option("--resume", is_flag=True, help="Go on from a recipe's last checkpoint.")
+minutes = click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True, help="How long to fine-tune."
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-@click.option("--force", is_flag=True, help="Replace the model file if it exists.")
-@click.option("--quiet", is_flag=True, help="Print nothing but the result.")
+
+
+@o.verb(what, base, data, settings, out, runs, resume, minutes, o.device, o.force)
 def command(
-    what: tuple[Path, ...],
-    base: str | None,
-    data: tuple[str, ...],
-    settings: tuple[str, ...],
-    out: Path | None,
-    runs: Path,
-    resume: bool,
-    minutes: float,
-    device: str,
-    force: bool,
-    quiet: bool,
-) -> None:
+    what: tuple[str, ...], base: str | None, data: tuple[str, ...], settings: tuple[str, ...], out: Path | None,
+    runs: Path, resume: bool, minutes: float, device: str, overwrite: bool,
+) -> None:  # fmt: skip
     """Train a model of the family from a RECIPE, or fine-tune one on your own collection.
 
     `pcbin train scans/ --from shapes-128` takes minutes and shows what it gained on a tenth it held out.
     """
-    from_recipe = what[0].suffix == ".toml"
+    from_recipe = what[0].endswith(".toml")
     if from_recipe and len(what) > 1:
         raise UsageError("a recipe stands alone", remedy="name its data with --data")
     if not from_recipe and base is None:
@@ -64,26 +51,32 @@ def command(
     except ImportError as error:
         raise ExtraError.of("train", error.name or "torch") from None
 
+    quiet = report.is_quiet() or report.is_json()
     if from_recipe:
         path = run.train(
-            what[0],
-            data=data,
-            settings=settings,
-            base=base,
-            out=out,
-            runs=runs,
-            resume=resume,
-            device=device,
-            overwrite=force,
-            quiet=quiet,
-        )
+            Path(what[0]), data=data, settings=settings, base=base, out=out, runs=runs, resume=resume, device=device,
+            overwrite=overwrite, quiet=quiet,
+        )  # fmt: skip
         if path is not None:
-            click.echo(f"wrote {path}")
+            report.show({"model": str(path)}, [f"wrote {path}"])
         return
     assert base is not None
-    gain = run.fine_tune(what, base, out=out, runs=runs, minutes=minutes, device=device, overwrite=force, quiet=quiet)
-    click.echo(
-        f"{gain.held_out} of {gain.clouds} clouds held out: CD {gain.before * 1e4:.2f}e-4 with {base}, "
-        f"{gain.after * 1e4:.2f}e-4 after {gain.seconds / 60:.1f} minutes (noise floor {gain.floor * 1e4:.2f}e-4)\n"
-        f"wrote {gain.path}; use it with: pcbin compress SCANS OUT.pcb --model {gain.path} --embed-model"
+    gain = run.fine_tune(
+        list(map(Path, what)),
+        base,
+        out=out,
+        runs=runs,
+        minutes=minutes,
+        device=device,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    fields = {name: getattr(gain, name) for name in ("clouds", "held_out", "before", "after", "floor", "seconds")}
+    report.show(
+        {"model": str(gain.path), **fields},
+        [
+            f"{gain.held_out} of {gain.clouds} clouds held out: CD {gain.before * 1e4:.2f}e-4 with {base}, "
+            f"{gain.after * 1e4:.2f}e-4 after {gain.seconds / 60:.1f} minutes (noise floor {gain.floor * 1e4:.2f}e-4)",
+            f"wrote {gain.path}; use it with: pcbin compress SCANS OUT.pcb --model {gain.path} --embed-model",
+        ],
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from pcbin.cli import options as o
 from pcbin.cli import report
 from pcbin.errors import FormatError
 
@@ -14,10 +13,8 @@ if TYPE_CHECKING:
     from pcbin.archive import Archive, Damage
 
 
-@click.command("verify", short_help="Check every byte of an archive that matters.")
-@click.argument("archive")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with the names of all damaged records.")
-def command(archive: str, as_json: bool) -> None:
+@o.verb(o.archive)
+def command(archive: str) -> None:
     """Read all of ARCHIVE, a file or a URL, and name every damaged record. Damage ends with exit code 4."""
     from pcbin.archive import open
 
@@ -33,7 +30,7 @@ def command(archive: str, as_json: bool) -> None:
         lines = [f"{archive}: sound, {len(source):,} records"]
         if damages:
             lines = [_line(source, damage) for damage in damages]
-    report.show(fields, lines, as_json=as_json)
+    report.show(fields, lines)
     if damages:
         raise FormatError(
             f"damaged: {touched:,} of {fields['records']:,} records are touched",

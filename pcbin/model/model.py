@@ -26,6 +26,9 @@ class Model:
         self.weights = weights
         self.device = device
 
+    def __reduce__(self) -> tuple[type[Model], tuple[Weights, str]]:
+        return Model, (self.weights, self.device)  # to another process; the networks are built there
+
     def __repr__(self) -> str:
         return f"<pcbin.Model {self.name} {self.sha256[:12]} on {self.device}>"
 

@@ -1,7 +1,7 @@
 """Whole collections: compress and decompress, with the processes that share the work."""
 
 from pcbin.pipeline.compress import append, compress
-from pcbin.pipeline.decompress import decompress, select
+from pcbin.pipeline.decompress import decompress
 from pcbin.pipeline.describe import Description, describe
 from pcbin.pipeline.encode import Note, Skipped
 from pcbin.pipeline.metadata import read_meta
@@ -19,5 +19,4 @@ __all__ = [
     "decompress",
     "describe",
     "read_meta",
-    "select",
 ]

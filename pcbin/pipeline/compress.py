@@ -10,33 +10,33 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pcbin import archive, files
 from pcbin.archive import Batch, Writer
-from pcbin.collection import header_of
+from pcbin.collection import load_for
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import Source
-from pcbin.model import DEFAULT, Model, cut_decoder, load, load_for, locate
+from pcbin.model import DEFAULT, Model, cut_decoder, load
 from pcbin.pipeline.advice import advise
-from pcbin.pipeline.encode import Encoded, Part, Plan, encode_files
+from pcbin.pipeline.encode import Encoded, EncodePlan, Part, encode_files
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Summary, Tally, ratio
+from pcbin.shapes import header_of, placed
 
 PER_PART = 16  # files that go to a process together
 
 PathLike = str | os.PathLike[str]
-Progress = Callable[[int], None]
+Progress = Callable[[int, int | None], None]
 
 
 def compress(
     paths: PathLike | Iterable[PathLike],
     out: PathLike,
     *,
-    model: PathLike = DEFAULT,
+    model: Model | PathLike = DEFAULT,
     device: str = "cpu",
     effort: int = 0,
     jobs: int = 1,
@@ -46,7 +46,7 @@ def compress(
     embed_model: bool = False,
     meta: Mapping[str, Any] | None = None,
     record_meta: Mapping[str, Mapping[str, Any]] | None = None,
-    force: bool = False,
+    overwrite: bool = False,
     seed: int = 0,
     advice: bool = False,
     reading: files.Options = files.PLAIN,
@@ -57,7 +57,7 @@ def compress(
     Args:
         paths: files and directories.
         out: the archive to write; appears whole or not at all.
-        model: a shipped model's name, or a model file's path.
+        model: a loaded model, a shipped model's name, or a model file's path.
         device: where the networks run: "cpu", or a device of torch.
         effort: rounds of bit search per cloud, see `pcbin.Codec`.
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
@@ -66,11 +66,11 @@ def compress(
         store_above: keep a cloud's points losslessly where its Chamfer distance is above this.
         embed_model: let the archive carry the decoder, so that it opens without the model's file.
         meta: JSON for the archive; record_meta: JSON for clouds, by name.
-        force: replace `out` if it exists.
+        overwrite: replace `out` if it exists.
         seed: of the random choice of points.
         advice: try on a sample what would lower the distortion; takes a twentieth of the time, or a second.
         reading: what to do where a file leaves a choice; its `points` and `seed` are the model's and this one.
-        progress: called with the number of clouds done.
+        progress: called with the number of clouds done, and about how many there are in all (None: unknown).
 
     Raises:
         CloudError: there is no cloud, or not one that can be used.
@@ -81,12 +81,10 @@ def compress(
     started = time.monotonic()
     sources = _checked(paths, out, jobs, distortion, store_above)
     codec_model = load(model, device=device)
-    plan = Plan(
-        locate(model).resolve(), device, effort, distortion, store_above, seed, _reading(reading, codec_model, seed)
-    )
+    plan = EncodePlan(codec_model, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
     header = replace(header_of(codec_model), meta=dict(meta or {}))
     decoder = cut_decoder(codec_model.weights) if embed_model else None
-    with archive.create(out, header, drop=tuple(drop), overwrite=force, model_bytes=decoder) as writer:
+    with archive.create(out, header, drop=tuple(drop), overwrite=overwrite, model_bytes=decoder) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
     return _summary(out, codec_model, plan, filled, started, advice)
 
@@ -95,7 +93,7 @@ def append(
     paths: PathLike | Iterable[PathLike],
     out: PathLike,
     *,
-    model: PathLike | None = None,
+    model: Model | PathLike | None = None,
     device: str = "cpu",
     effort: int = 0,
     jobs: int = 1,
@@ -120,8 +118,7 @@ def append(
     sources = _checked(paths, out, jobs, distortion, store_above)
     with archive.open(out) as source:
         codec_model = load_for(source, model, whole=True, device=device)
-    path = locate(model or codec_model.name).resolve()
-    plan = Plan(path, device, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
+    plan = EncodePlan(codec_model, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
     with archive.append(out) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
     return _summary(out, codec_model, plan, filled, started, advice)
@@ -144,7 +141,7 @@ class _Filled:
 def _fill(
     writer: Writer,
     paths: list[PathLike],
-    plan: Plan,
+    plan: EncodePlan,
     jobs: int,
     record_meta: Mapping[str, Mapping[str, Any]] | None,
     progress: Progress | None,
@@ -152,6 +149,8 @@ def _fill(
     """Encode all clouds and write them as they come. Raises CloudError if there is none."""
     tally, records = Tally(), None if record_meta is None else dict(record_meta)
     renamed: list[tuple[str, str]] = []
+    total = sum(1 for _ in files.find(paths)) if progress else 0
+    finished = 0
     passed_over: Counter[str] = Counter()
     for encoded in spread(partial(encode_files, plan), _parts(files.find(paths, passed_over)), jobs):
         names = _unique(encoded.names, writer)
@@ -159,14 +158,15 @@ def _fill(
         if names:
             writer.write(_batch(encoded, names, records))
         tally.add(encoded, names)
+        finished += encoded.finished
         if progress:
-            progress(tally.clouds)
+            progress(tally.clouds, round(tally.clouds * total / finished) if finished else None)
     if not tally.clouds:
         raise _nothing(paths, tally, passed_over)
     return _Filled(tally, renamed, sorted(records or ()), passed_over)
 
 
-def _summary(out: PathLike, model: Model, plan: Plan, filled: _Filled, started: float, advice: bool) -> Summary:
+def _summary(out: PathLike, model: Model, plan: EncodePlan, filled: _Filled, started: float, advice: bool) -> Summary:
     with archive.open(out) as written:
         size, total = written.size, len(written)
     tally, seconds = filled.tally, time.monotonic() - started
@@ -204,8 +204,8 @@ def _checked(
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
     if store_above is not None and not distortion:
         raise UsageError("clouds can be stored for their distortion only where it is measured")
-    if Path(out).suffix[1:].lower() in files.READERS:
-        raise UsageError("an archive does not end like a cloud", path=out, remedy="name OUT.pcb as the last path")
+    if not os.fspath(out).endswith(".pcb"):
+        raise UsageError("is no archive by its name", path=out, remedy="end it in .pcb")
     return sources
 
 
@@ -231,8 +231,7 @@ def _batch(encoded: Encoded, names: list[str], records: dict[str, Mapping[str, A
     return Batch(
         codes=encoded.codes,
         names=names,
-        centres=np.stack([frame.centre for frame in encoded.frames]),
-        radii=np.array([frame.radius for frame in encoded.frames]),
+        **placed(encoded.frames),
         points=np.array(encoded.points, np.int64),
         distortion=encoded.distortion,
         meta=meta,

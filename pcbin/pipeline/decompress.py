@@ -4,11 +4,9 @@ and bytes to `files` and the archive."""
 from __future__ import annotations
 
 import errno
-import fnmatch
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,8 +19,9 @@ from pcbin import archive, density, files
 from pcbin.archive import Archive, Record
 from pcbin.cloud import Frame
 from pcbin.codec import BATCH, Codec
-from pcbin.errors import OutputError, RecordError, UsageError
-from pcbin.model import load_for
+from pcbin.collection import load_for, select
+from pcbin.errors import OutputError, UsageError
+from pcbin.model import Model
 from pcbin.output import exists, sync
 from pcbin.pipeline.encode import Skipped
 from pcbin.pipeline.spread import spread
@@ -36,7 +35,7 @@ PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
-class Plan:
+class DecodePlan:
     """How to decode, and where to."""
 
     archive: str
@@ -44,9 +43,8 @@ class Plan:
     format: str
     frame: bool
     points: int | None
-    force: bool
-    model: PathLike | None
-    device: str
+    overwrite: bool
+    model: Model
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,11 @@ def decompress(
     only: Iterable[str] = (),
     frame: bool = True,
     points: int | None = None,
-    model: PathLike | None = None,
+    model: Model | PathLike | None = None,
     device: str = "cpu",
     jobs: int = 1,
-    force: bool = False,
-    progress: Callable[[int], None] | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Restored:
     """Write the clouds of an archive below `outdir`, under their names, as files.
 
@@ -80,11 +78,11 @@ def decompress(
         only: names, and patterns of `fnmatch`; all records where there are none.
         frame: put each cloud back at its place and size; else it stays in the unit sphere.
         points: how many each cloud is to have, 256 to 100,000 (`pcbin.density`); as many as it has where None.
-        model: a model's name or file, where it is neither shipped nor in the archive.
+        model: a loaded model, a model's name or file, where it is neither shipped nor in the archive.
         device: where the networks run: "cpu", or a device of torch.
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
-        force: replace files that exist.
-        progress: called with the number of records done.
+        overwrite: replace files that exist.
+        progress: called with the numbers of records done and in all.
 
     Raises:
         FormatError: the archive is damaged, or none.
@@ -99,11 +97,11 @@ def decompress(
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
     if points is not None:
         density.check(points)
-    plan = Plan(os.fspath(path), os.fspath(outdir), format, frame, points, force, model, device)
     with archive.open(path) as source:
-        load_for(source, model, device=device)
+        decoder = load_for(source, model, device=device)
+        plan = DecodePlan(os.fspath(path), os.fspath(outdir), format, frame, points, overwrite, decoder)
         numbers = select(source, only)
-        if not force:
+        if not overwrite:
             _refuse_existing(source, numbers, plan)
     _make(outdir)
     step = min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
@@ -113,38 +111,15 @@ def decompress(
         count += written.count
         skipped += written.skipped
         if progress:
-            progress(count)
+            progress(count, len(numbers))
     sync()
     return Restored(os.fspath(outdir), count, skipped, time.monotonic() - started)
 
 
-def select(source: Archive, only: Iterable[str]) -> Sequence[int]:
-    """The numbers of the records with a name, or of a pattern, in `only`; of all where it is empty.
-
-    Raises RecordError for a name or pattern that fits none.
-    """
-    patterns = list(only)
-    if not patterns:
-        return range(len(source))
-    chosen: set[int] = set()
-    for pattern in patterns:
-        found = _find(source, pattern)
-        if not found:
-            raise RecordError(f"holds no record {pattern!r}", path=source.path, remedy="pcbin list shows what it holds")
-        chosen.update(found)
-    return sorted(chosen)
-
-
-def _find(source: Archive, pattern: str) -> list[int]:
-    with suppress(RecordError):
-        return [source.find(pattern)]
-    return [i for i, name in enumerate(source.names) if fnmatch.fnmatchcase(name or _number(i), pattern)]
-
-
-def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
+def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written]:
     """Decode the records with these numbers and write them as files, batch by batch."""
     with archive.open(plan.archive) as source:
-        codec = Codec(load_for(source, plan.model, device=plan.device))
+        codec = Codec(plan.model)
         for start in range(0, len(numbers), BATCH):
             records = [source[i] for i in numbers[start : start + BATCH]]
             clouds = codec.decode(np.stack([record.code for record in records]))
@@ -156,7 +131,7 @@ def decode_records(plan: Plan, numbers: Sequence[int]) -> Iterator[Written]:
                     points, exact = density.with_points(points.astype(np.float64), plan.points), False
                 try:
                     path = _target(plan, name)
-                    files.write(path, points, plan.format, overwrite=plan.force, exact=exact, durable=False)
+                    files.write(path, points, plan.format, overwrite=plan.overwrite, exact=exact, durable=False)
                 except OutputError as error:
                     if isinstance(error.__cause__, OSError) and error.__cause__.errno not in CLASHES:
                         raise
@@ -171,7 +146,7 @@ def _placed(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[
     return record.frame.to_world(cloud) if frame and record.frame is not None else cloud
 
 
-def _target(plan: Plan, name: str) -> Path:
+def _target(plan: DecodePlan, name: str) -> Path:
     return files.target(plan.outdir, name, f".{plan.format}")
 
 
@@ -180,7 +155,7 @@ def _number(index: int) -> str:
     return f"{index:06d}"
 
 
-def _refuse_existing(source: Archive, numbers: Sequence[int], plan: Plan) -> None:
+def _refuse_existing(source: Archive, numbers: Sequence[int], plan: DecodePlan) -> None:
     """Raise OutputError if any file to be written exists, before one is."""
     if not os.path.isdir(plan.outdir) or not os.listdir(plan.outdir):
         return

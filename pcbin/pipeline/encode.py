@@ -1,12 +1,11 @@
 """One process's part of compressing: cloud files become batches of codes. Knows no archive and no other
-process: a `Plan` and some sources in, `Encoded` batches out, all picklable."""
+process: an `EncodePlan` and some sources in, `Encoded` batches out, all picklable."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,17 @@ from pcbin.cloud import Frame, clean, normalise, resample
 from pcbin.codec import BATCH, Codec
 from pcbin.errors import CloudError, ExtraError, PcbinError
 from pcbin.metrics import noise_floor
-from pcbin.model import load
+from pcbin.model import Model
 
 LOOK = 16  # clouds of the first batch that are looked at closely; half as many of the second, ..., one at least
 HELD = 1 << 22  # points that a batch may hold on to until it is known which clouds are stored
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to encode: a model file, and what to measure and keep beside the codes."""
+class EncodePlan:
+    """How to encode, and what to measure and keep beside the codes."""
 
-    model: Path
-    device: str = "cpu"
+    model: Model
     effort: int = 0
     distortion: bool = True
     store_above: float | None = None
@@ -58,7 +56,7 @@ class Encoded:
     """A batch of encoded clouds, in columns as `pcbin.archive.Batch` has them.
 
     `dropped` counts points that were NaN or infinite; `floors` are the noise floors of some of the clouds, NaN for the
-    others; `samples` some clouds as the model takes them.
+    others; `samples` some clouds as the model takes them; `finished` counts the files that ended in this batch.
     """
 
     names: list[str]
@@ -72,6 +70,7 @@ class Encoded:
     samples: list[NDArray[np.float32]]
     skipped: list[Skipped]
     notes: list[Note]
+    finished: int
 
 
 @dataclass(frozen=True)
@@ -96,31 +95,33 @@ class Part:
     sources: list[files.Source]
 
 
-def encode_files(plan: Plan, part: Part) -> Iterator[Encoded]:
+def encode_files(plan: EncodePlan, part: Part) -> Iterator[Encoded]:
     """Encode all clouds of the files, batch by batch; what cannot be read is skipped and told."""
-    codec = Codec(load(plan.model, device=plan.device), plan.effort)
+    codec = Codec(plan.model, plan.effort)
     batch: list[_Cloud] = []
-    told = _Told([], [])
+    told = _Told()
     look = max(LOOK >> part.number, 1)
     for source in part.sources:
         for cloud in _clouds(source, codec.points, plan, told):
             batch.append(cloud)
             if len(batch) == BATCH or sum(cloud.count for cloud in batch if cloud.points is not None) > HELD:
                 yield _encode(codec, plan, batch, told, look)
-                batch, told, look = [], _Told([], []), max(look // 2, 1)
-    if batch or told.skipped or told.notes:
+                batch, told, look = [], _Told(), max(look // 2, 1)
+        told.finished += 1
+    if told.finished:
         yield _encode(codec, plan, batch, told, look)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Told:
     """What there is to tell beside the clouds of a batch."""
 
-    skipped: list[Skipped]
-    notes: list[Note]
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    finished: int = 0
 
 
-def _clouds(source: files.Source, size: int, plan: Plan, told: _Told) -> Iterator[_Cloud]:
+def _clouds(source: files.Source, size: int, plan: EncodePlan, told: _Told) -> Iterator[_Cloud]:
     """The clouds of one file; where it holds several, their numbers become part of their names. A file below a
     directory that holds something else than clouds, such as a README, is passed over."""
     path = str(source.path)
@@ -149,7 +150,7 @@ def _skipped(path: str, error: PcbinError) -> Skipped:
     return Skipped(path, str(error).removeprefix(f"{path}: "))
 
 
-def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, plan: Plan) -> _Cloud:
+def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, plan: EncodePlan) -> _Cloud:
     unit, frame = normalise(points, size, seed=plan.seed)
     enough = plan.distortion and len(points) >= 2 * size and frame.radius > 0
     return _Cloud(
@@ -163,7 +164,7 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, p
     )
 
 
-def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], told: _Told, look: int) -> Encoded:
+def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, look: int) -> Encoded:
     units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
     codes = codec.encode(units)
     distortion = codec.distortion(units, codes) if plan.distortion else None
@@ -183,6 +184,7 @@ def _encode(codec: Codec, plan: Plan, batch: list[_Cloud], told: _Told, look: in
         samples=[cloud.unit for cloud in batch[:: -(-len(batch) // look) or 1]],
         skipped=told.skipped,
         notes=told.notes,
+        finished=told.finished,
     )
 
 

@@ -117,7 +117,7 @@ def _receive(worker: Connection) -> Iterator[Any]:
 
 
 def _died() -> PcbinError:
-    return PcbinError("a worker process died", remedy="use fewer --jobs if memory ran out")
+    return PcbinError("a worker process died", remedy="use fewer jobs if memory ran out")
 
 
 @contextmanager

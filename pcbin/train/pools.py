@@ -119,7 +119,7 @@ def _surface(path: Path) -> NDArray[np.float64]:
 def _archive(path: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """The clouds of an archive, decoded by its own model: what a codec kept of a collection whose sources are gone."""
     from pcbin import archive
-    from pcbin.model import load_for
+    from pcbin.collection import load_for
 
     with archive.open(path) as opened:
         model = load_for(opened)

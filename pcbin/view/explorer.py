@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from pcbin.bits import Codes
-from pcbin.collection import Collection, Originals
+from pcbin.collection import Collection
 from pcbin.errors import UsageError
+from pcbin.sources import Originals
 
 MOST = 64  # clouds that one answer holds
 
@@ -20,7 +21,7 @@ class Explorer:
     """A collection to look at, and its originals where they are at hand. Answers come from any thread."""
 
     def __init__(self, collection: Collection, originals: Originals | None = None) -> None:
-        self.collection, self._originals = collection, originals or Originals(collection, None)
+        self.collection, self._originals = collection, originals or collection.originals()
         self._codes = collection.codes
 
     def about(self) -> dict[str, Any]:

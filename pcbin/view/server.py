@@ -46,7 +46,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except (OSError, OverflowError) as error:
-            raise UsageError(f"port {port} cannot be used", remedy="choose another --port, or 0") from error
+            raise UsageError(f"port {port} cannot be used", remedy="choose another, or 0 for a free one") from error
 
     @property
     def url(self) -> str:

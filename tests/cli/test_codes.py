@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import pcbin.cli
 from pcbin import archive, errors, files, search
 from pcbin.archive import Batch, Header
-from pcbin.collection import open_collection
+from pcbin.collection import Collection
 from pcbin.model import load
 from pcbin.prior import load as load_prior
 
@@ -186,7 +186,7 @@ def test_dedupe_lists_groups_and_keeps_the_first(run, collection, tmp_path):
 
 def test_cluster_writes_a_table_an_archive_and_a_picture(run, model, collection, tmp_path):
     told = run(
-        "cluster", collection, "--k", 4, "--csv", tmp_path / "c.csv", "-o", tmp_path / "c.pcb",
+        "cluster", collection, "-k", 4, "--csv", tmp_path / "c.csv", "-o", tmp_path / "c.pcb",
         "--picture", tmp_path / "c.png", "--json", *model,
     )  # fmt: skip
     rows = list(csv.DictReader((tmp_path / "c.csv").open()))
@@ -222,7 +222,7 @@ def test_cluster_knows_labels_from_a_table_and_classes_from_a_mixture(run, model
         (("search", "IN", "BAD"), errors.CloudError),
         (("search", "IN", "MANY"), errors.CloudError),
         (("search", "BAD", "0"), errors.FormatError),
-        (("cluster", "IN", "--k", "30"), errors.UsageError),
+        (("cluster", "IN", "-k", "30"), errors.UsageError),
         (("cluster", "IN", "--mixture", "MODEL"), errors.ModelError),
         (("dedupe", "BAD"), errors.FormatError),
         (("interpolate", "IN", "0", "nobody"), errors.RecordError),
@@ -268,7 +268,7 @@ def test_an_archive_without_records_or_names(run, tmp_path, tiny_model, model):
             run(*verb, *model)
     told = run("search", tmp_path / "nameless.pcb", "1", "-k", 2, "--json", *model)
     assert {row["name"] for row in told["records"]} == {"000000", "000002"}
-    with open_collection(tmp_path / "nameless.pcb", tiny_model) as collection:
+    with Collection(tmp_path / "nameless.pcb", tiny_model) as collection:
         assert collection.labels() is None
 
 
@@ -299,7 +299,7 @@ def test_view_serves_until_interrupted(collection, tiny_model, tmp_path):
         ("sheet", "IN", "OUT", "--only", "chair/*", "--sources", "."),
         ("strip", "IN", "0", "table/28", "OUT", "--steps", 3),
         ("map", "IN", "OUT", "--method", "pca"),
-        ("map", "IN", "OUT", "--method", "pca", "--k", 3),
+        ("map", "IN", "OUT", "--method", "pca", "-k", 3),
         ("rate", "IN", "TABLE", "OUT", "--floor", 12),
         ("histogram", "CLOUD", "OUT"),
     ],

@@ -1,13 +1,17 @@
 """What compress, decompress, info, list and demo print, and that it is true."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pcbin import files, open
+from pcbin.archive import Batch, Header, create
 from pcbin.cli.demo import SAMPLES
+from pcbin.model import load
 
 
 @pytest.fixture
@@ -44,7 +48,18 @@ def test_compress_tells(pcbin, clouds, tmp_path, tiny_model) -> None:
 
 
 def test_compress_options(pcbin, clouds, tmp_path, tiny_model) -> None:
-    arguments = ("--drop", "names,frames", "--no-distortion", "--embed-model", "--effort", "1", "--seed", "3")
+    arguments = (
+        "--drop",
+        "names",
+        "--drop",
+        "frames",
+        "--no-distortion",
+        "--embed-model",
+        "--effort",
+        "1",
+        "--seed",
+        "3",
+    )
     result = pcbin("compress", "in/box0.npy", "in/box1.npy", "out.pcb", "--model", tiny_model, *arguments)
     assert result.returncode == 0
     assert "CD" not in result.stdout
@@ -102,10 +117,42 @@ def test_list(pcbin, packed) -> None:
     assert float(distortion) == pytest.approx(1e4 * records[1]["distortion"], abs=0.06)
 
 
-def test_names_do_not_command_the_terminal(pcbin, tmp_path, tiny_model) -> None:
-    np.save(tmp_path / "a\x1b[31mb.npy", np.random.default_rng(0).random((10, 3)))
-    pcbin("compress", "a\x1b[31mb.npy", "out.pcb", "--model", tiny_model)
-    assert r"a\x1b[31mb" in pcbin("list", "out.pcb").stdout
+def test_nothing_commands_the_terminal(tmp_path, tiny_model) -> None:
+    """Names, metadata, creator and model of an archive, and the arguments themselves, in what every verb prints."""
+    evil, held = "a\x1b[31m\x9b\r\u202eb", load(tiny_model)
+    codes, names = np.zeros((2, 16), np.uint8), [evil, f"{evil}2"]
+    batch = Batch(codes, names=names, meta=[{evil: evil}, None], distortion=np.ones(2, np.float32))
+    for name, model in (("known", held.name), ("unknown", evil)):
+        header = Header(model, held.sha256, creator=evil, meta={evil: evil})
+        with create(tmp_path / f"{name}.pcb", header) as writer:
+            writer.write(batch)
+    (tmp_path / "empty").mkdir()
+    for arguments in (
+        ("info", "known.pcb"),
+        ("info", "unknown.pcb"),
+        ("list", "known.pcb"),
+        ("decompress", "unknown.pcb", "out"),
+        ("decompress", "known.pcb", "out", "--model", tiny_model),
+        ("search", "known.pcb", evil, "-k", "1", "--model", tiny_model),
+        ("vary", "known.pcb", evil, "-n", "1", "--model", tiny_model),
+        ("dedupe", "known.pcb"),
+        ("cluster", "known.pcb", "-k", "1"),
+        ("extract", "known.pcb", "some.pcb", "--only", evil + "?"),
+        ("extract", "known.pcb", "none.pcb", "--only", evil + "??"),
+        ("merge", "known.pcb", "known.pcb", "twice.pcb"),
+        ("rm", "known.pcb", evil),
+        ("verify", evil),
+        (evil,),
+        ("list", f"--{evil}"),
+        ("compress", evil, "out.pcb"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "pcbin", *map(str, arguments)], cwd=tmp_path, capture_output=True, timeout=60
+        )
+        for letter in ("\x1b", "\x9b", "\r", "\u202e"):
+            assert letter not in (done.stdout + done.stderr).decode(), arguments
+        if arguments[0] in ("info", "list", "search", "dedupe", "verify"):
+            assert rb"\x1b[31m" in done.stdout + done.stderr, arguments
 
 
 def test_demo(pcbin, tmp_path, tiny_model) -> None:

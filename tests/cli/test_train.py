@@ -101,7 +101,7 @@ def test_mistakes(run, recipe, scans, arguments, error, message):
 
 
 def test_fine_tune_shows_what_it_gained(run, scans, tiny_model, tmp_path):
-    result = run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.02, "--quiet")
+    result = run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.02)
     assert "of 24 clouds held out: CD" in result.stdout
     assert "noise floor" in result.stdout
     assert load(tmp_path / "mine.safetensors").name == "mine"

@@ -51,7 +51,7 @@ def test_nothing_changes_when_it_fails(packed: Path, collection: Path, tiny_mode
     with pytest.raises(CloudError, match="is empty"):
         append(collection / "empty.ply", packed, model=tiny_model)
 
-    def interrupt(done: int) -> None:
+    def interrupt(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

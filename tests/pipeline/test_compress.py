@@ -13,7 +13,8 @@ from pcbin import files
 from pcbin.cli import report
 from pcbin.errors import CloudError, FormatError, ModelError, OutputError, UsageError
 from pcbin.metrics import chamfer
-from pcbin.pipeline import compress, describe
+from pcbin.model import load
+from pcbin.pipeline import append, compress, decompress, describe
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_order_is_the_files_order(tmp_path: Path, tiny_model: Path) -> None:
 def test_store_above_keeps_points(collection: Path, out: Path, tiny_model: Path) -> None:
     all_values = compress(collection, out, model=tiny_model).distortion
     assert all_values is not None
-    summary = compress(collection, out, model=tiny_model, store_above=all_values.median, force=True)
+    summary = compress(collection, out, model=tiny_model, store_above=all_values.median, overwrite=True)
     assert summary.stored == 5
     with pcbin.open(out) as archive:
         for record in archive:
@@ -148,7 +149,7 @@ def test_drop_and_embed(collection: Path, out: Path, tiny_model: Path) -> None:
     assert description.distortion is None
     assert sum(description.columns.values()) == out.stat().st_size
     with pytest.raises(UsageError, match="cannot drop colours"):
-        compress(collection, out, model=tiny_model, drop=["colours"], force=True)
+        compress(collection, out, model=tiny_model, drop=["colours"], overwrite=True)
 
 
 def test_metadata(collection: Path, out: Path, tiny_model: Path) -> None:
@@ -170,12 +171,12 @@ def test_the_output_is_refused_before_any_work(collection: Path, tmp_path: Path,
     taken = tmp_path / "taken.pcb"
     taken.write_bytes(b"precious")
     for out in (taken, collection, tmp_path / "no" / "a.pcb"):
-        with pytest.raises(OutputError, match=out.name):
-            compress(collection, out, model=tiny_model, progress=lambda done: pytest.fail("work was done"))
-    with pytest.raises(UsageError, match="does not end like a cloud"):
-        compress(collection / "a.ply", collection / "a.npy", model=tiny_model, force=True)
+        with pytest.raises((OutputError, UsageError), match=out.name):
+            compress(collection, out, model=tiny_model, progress=lambda *_: pytest.fail("work was done"))
+    with pytest.raises(UsageError, match="no archive by its name"):
+        compress(collection / "a.ply", collection / "a.npy", model=tiny_model, overwrite=True)
     assert taken.read_bytes() == b"precious"
-    compress(collection, taken, model=tiny_model, force=True)
+    compress(collection, taken, model=tiny_model, overwrite=True)
     assert pcbin.open(taken)
 
 
@@ -202,12 +203,12 @@ def test_models_that_cannot_encode(collection: Path, out: Path, make_model: Call
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interruption_leaves_nothing(collection: Path, out: Path, tiny_model: Path, jobs: int) -> None:
-    def interrupt(done: int) -> None:
+    def interrupt(done: int, total: int | None) -> None:
         raise KeyboardInterrupt
 
     out.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt):
-        compress(collection, out, model=tiny_model, force=True, jobs=jobs, progress=interrupt)
+        compress(collection, out, model=tiny_model, overwrite=True, jobs=jobs, progress=interrupt)
     assert out.read_bytes() == b"old"
     assert _left(out.parent) == ["collection", "out.pcb"]
 
@@ -224,9 +225,25 @@ def test_a_full_disk(collection: Path, tmp_path: Path, tiny_model: Path, monkeyp
 
 
 def test_progress_counts_clouds(collection: Path, out: Path, tiny_model: Path) -> None:
-    seen: list[int] = []
-    compress(collection, out, model=tiny_model, progress=seen.append)
-    assert seen[-1] == 11
+    seen: list[tuple[int, int | None]] = []
+    compress(collection, out, model=tiny_model, progress=lambda *done: seen.append(done))
+    assert seen[-1] == (11, 11)
+
+
+def test_a_loaded_model_does_as_well_as_its_file(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+    """Also in processes, and for what is appended and decompressed."""
+    for name, model, jobs in (("file", tiny_model, 1), ("loaded", load(tiny_model), 2)):
+        out = tmp_path / f"{name}.pcb"
+        compress(collection, out, model=model, jobs=jobs)
+        append(collection / "a.ply", out, model=model)
+        decompress(out, tmp_path / name, model=model, jobs=jobs, format="npy")
+    assert (tmp_path / "file.pcb").read_bytes() == (tmp_path / "loaded.pcb").read_bytes()
+    by_file, loaded = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.npy")}
+        for name in ("file", "loaded")
+    )
+    assert by_file == loaded
+    assert len(loaded) == 12
 
 
 def test_options_that_do_not_go_together(collection: Path, out: Path, tiny_model: Path) -> None:

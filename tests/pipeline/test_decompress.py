@@ -1,7 +1,6 @@
 """An archive becomes files again: each under its name, at its place, and none anywhere else."""
 
 import errno
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +128,7 @@ def test_what_exists_is_kept(packed: Path, tmp_path: Path, tiny_model: Path) -> 
     assert _tree(outdir) == ["many/000001.ply"]
     decompress(packed, outdir, model=tiny_model, only=["a"])
     assert _tree(outdir) == ["a.ply", "many/000001.ply"]
-    decompress(packed, outdir, model=tiny_model, force=True)
+    decompress(packed, outdir, model=tiny_model, overwrite=True)
     assert len(_tree(outdir)) == 11
     assert len(_read(outdir / "many" / "000001.ply")) == 2048
 
@@ -195,7 +194,7 @@ def test_records_without_names_or_frames(collection: Path, tmp_path: Path, tiny_
 def test_the_model_is_the_one_the_codes_need(
     packed: Path, collection: Path, tmp_path: Path, tiny_model: Path, other_model: Path
 ) -> None:
-    with pytest.raises(ModelError, match="not here; give its file with --model"):
+    with pytest.raises(ModelError, match="not here; give the model's file"):
         decompress(packed, tmp_path / "out")
     with pytest.raises(
         ModelError, match=f"SHA-256 {load(tiny_model).sha256}, this is other with {load(other_model).sha256}"
@@ -225,7 +224,6 @@ def test_an_output_that_cannot_be(packed: Path, tmp_path: Path, tiny_model: Path
 
 
 def test_progress(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
-    seen: list[int] = []
-    track: Callable[[int], None] = seen.append
-    decompress(packed, tmp_path / "out", model=tiny_model, progress=track)
-    assert seen == [11]
+    seen: list[tuple[int, int | None]] = []
+    decompress(packed, tmp_path / "out", model=tiny_model, progress=lambda *done: seen.append(done))
+    assert seen == [(11, 11)]

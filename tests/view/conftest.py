@@ -8,8 +8,9 @@ from selenium_page import start
 
 from pcbin import archive
 from pcbin.archive import Batch
-from pcbin.collection import header_of, open_collection
+from pcbin.collection import Collection
 from pcbin.model import load
+from pcbin.shapes import header_of
 
 COUNT = 40
 HOSTILE = {"name": "not the name", "code": "00", "record": 99, "facts": 1, "size": "<b>big</b>"}  # of record 7
@@ -54,7 +55,7 @@ def toys(tmp_path_factory, tiny_model, codes, source):
 
 @pytest.fixture(scope="session")
 def collection(toys, tiny_model):
-    with open_collection(toys, tiny_model) as collection:
+    with Collection(toys, tiny_model) as collection:
         yield collection
 
 
