@@ -13,7 +13,7 @@ from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.networks import Autoencoder
 
 POINTS = 512  # of a cloud and of its decode that a search compares
-RATE = 0.2  # falling linearly
+RATE = 0.1  # falling linearly
 
 
 def search(model: Autoencoder, clouds: Tensor, start: Tensor, steps: int) -> Tensor:
@@ -21,7 +21,7 @@ def search(model: Autoencoder, clouds: Tensor, start: Tensor, steps: int) -> Ten
 
     Each step decodes the rounded latents, and takes the gradient of the Chamfer distance straight through the
     rounding to the latents (Adam, kept in [0, 1]). A random choice of the points is decoded and compared; the
-    weights are left alone. The last bits are returned, which need not be the best.
+    weights are left alone. The best bits seen are returned, judged by these points.
     """
     stride = max(1, clouds.shape[1] // POINTS)
     first, second = torch.randint(stride, (2,)).tolist()
@@ -32,12 +32,17 @@ def search(model: Autoencoder, clouds: Tensor, start: Tensor, steps: int) -> Ten
         bias = head.bias.view(-1, 3)[second::stride].flatten()
     latents = start.detach().clamp(0.05, 0.95)
     adam = torch.optim.Adam([latents], betas=(0.9, 0.99))
-    for step in range(steps):
+    best, least = latents.round(), torch.full((len(latents),), torch.inf, device=latents.device)
+    for step in range(steps + 1):
         bits = latents.round().requires_grad_()
         decoded = linear(model.decoder.blocks(model.latent.decoder_input(bits)), weight, bias)
         error = chamfer_sum(few, decoded.view(len(bits), -1, 3))
+        better = error.detach() < least
+        best[better], least[better] = bits.detach()[better], error.detach()[better]
+        if step == steps:
+            break
         (latents.grad,) = torch.autograd.grad(error.sum(), bits)
         adam.param_groups[0]["lr"] = RATE * (1 - step / (steps + 1))
         adam.step()
         latents.clamp_(0, 1)
-    return latents.round()
+    return best
