@@ -93,7 +93,7 @@ def resample(points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Meth
     """
     if method not in ("random", "farthest"):
         raise UsageError(f"no resampling method {method!r}", remedy="random or farthest")
-    if seed < 0:
+    if not isinstance(seed, int | np.integer) or seed < 0:
         raise UsageError(f"{seed} is no seed", remedy="0 or more")
     count = len(points)
     if not count:

@@ -90,8 +90,9 @@ def test_no_codes(model: pcbin.Model, code: object) -> None:
 
 
 def test_no_seed(model: pcbin.Model) -> None:
-    with pytest.raises(pcbin.UsageError, match="-1 is no seed"):
-        pcbin.encode(_box(10), model=model, seed=-1)
+    for seed in (-1, None, 0.5):
+        with pytest.raises(pcbin.UsageError, match="is no seed"):
+            pcbin.encode(_box(10), model=model, seed=seed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", [b"", b"123", np.zeros(15, np.uint8), np.zeros(16), np.zeros((2, 17), np.uint8)])

@@ -30,9 +30,9 @@ __all__ = [
     "PLAIN",
     "READERS",
     "Cloud",
+    "CloudFile",
     "NoCloudError",
     "Options",
-    "Source",
     "Tell",
     "clouds",
     "find",
@@ -50,7 +50,7 @@ PLAIN = Options()
 
 
 @dataclass(frozen=True)
-class Source:
+class CloudFile:
     """A file that may hold clouds; `name` is its posix path below the directory given, without extension; `found`
     says that a directory was given, and not the file itself."""
 
@@ -59,7 +59,7 @@ class Source:
     found: bool = False
 
 
-def find(paths: Iterable[str | os.PathLike[str]], passed: Counter[str] | None = None) -> Iterator[Source]:
+def find(paths: Iterable[str | os.PathLike[str]], passed: Counter[str] | None = None) -> Iterator[CloudFile]:
     """The files named, and below the directories named every file with an extension pcbin reads, sorted.
 
     In directories, other extensions (counted in `passed`) and hidden entries (a leading dot) are passed over; links
@@ -75,7 +75,7 @@ def find(paths: Iterable[str | os.PathLike[str]], passed: Counter[str] | None = 
 
 def _below(
     directory: Path, root: Path, above: tuple[tuple[int, int], ...], passed: Counter[str] | None
-) -> Iterator[Source]:
+) -> Iterator[CloudFile]:
     try:
         status = directory.stat()
         names = sorted(os.listdir(directory))
@@ -94,12 +94,12 @@ def _below(
             passed[path.suffix.lower() or "no extension"] += 1
 
 
-def _source(path: Path, root: Path, *, found: bool = False) -> Source:
+def _source(path: Path, root: Path, *, found: bool = False) -> CloudFile:
     below = path.relative_to(root)
     if _format(path)[1]:
         below = below.with_suffix("")
     name = path.name if path == root else below.with_suffix("").as_posix()
-    return Source(path, os.fsencode(name).decode("utf-8", "replace"), found)
+    return CloudFile(path, os.fsencode(name).decode("utf-8", "replace"), found)
 
 
 def _format(path: Path) -> tuple[str, str]:

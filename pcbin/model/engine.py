@@ -23,7 +23,7 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
-class Block:
+class _Block:
     """x -> activation(LayerNorm(x W' + b)); `residual` adds x."""
 
     weight: Array
@@ -48,7 +48,7 @@ class Block:
 class Mlp:
     """Blocks, then a linear head."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[_Block, ...]
     weight: Array
     bias: Array
 
@@ -84,7 +84,7 @@ class PointNet:
     Qi, Su, Mo, Guibas: PointNet, CVPR 2017.
     """
 
-    layers: tuple[Block, ...]
+    layers: tuple[_Block, ...]
     mlp: Mlp
 
     @classmethod
@@ -112,14 +112,14 @@ def _mlp(depth: int, tensors: Mapping[str, Array]) -> Mlp:
     return Mlp(_blocks("blocks", depth, tensors), tensors["head.weight"], tensors["head.bias"])
 
 
-def _blocks(name: str, depth: int, tensors: Mapping[str, Array]) -> tuple[Block, ...]:
+def _blocks(name: str, depth: int, tensors: Mapping[str, Array]) -> tuple[_Block, ...]:
     return tuple(_block(f"{name}.{i}", tensors) for i in range(depth))
 
 
-def _block(name: str, tensors: Mapping[str, Array]) -> Block:
+def _block(name: str, tensors: Mapping[str, Array]) -> _Block:
     weight = tensors[f"{name}.linear.weight"]
     bias, scale, shift = (tensors[f"{name}.{part}"] for part in ("linear.bias", "norm.weight", "norm.bias"))
-    return Block(weight, bias, scale, shift, residual=weight.shape[0] == weight.shape[1])
+    return _Block(weight, bias, scale, shift, residual=weight.shape[0] == weight.shape[1])
 
 
 ENCODERS: dict[str, Callable[[Encoder, Mapping[str, Array]], Network]] = {

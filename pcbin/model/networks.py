@@ -15,7 +15,7 @@ from pcbin import neighbours
 from pcbin.model.config import Decoder, Encoder
 
 
-class Block(nn.Module):
+class _Block(nn.Module):
     """Linear, LayerNorm, SiLU; the input is added where the widths agree."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -34,7 +34,7 @@ class MLP(nn.Module):
 
     def __init__(self, inputs: int, widths: Sequence[int], outputs: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*(Block(a, b) for a, b in itertools.pairwise([inputs, *widths])))
+        self.blocks = nn.Sequential(*(_Block(a, b) for a, b in itertools.pairwise([inputs, *widths])))
         self.head = nn.Linear([inputs, *widths][-1], outputs)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -18,15 +18,15 @@ from pcbin import archive, files
 from pcbin.archive import Batch, Writer
 from pcbin.collection import load_for
 from pcbin.errors import CloudError, UsageError
-from pcbin.files import Source
+from pcbin.files import CloudFile
 from pcbin.model import DEFAULT, Model, cut_decoder, load
 from pcbin.pipeline.advice import advise
-from pcbin.pipeline.encode import Encoded, EncodePlan, Part, encode_files
+from pcbin.pipeline.encode import Encoded, EncodePlan, Share, encode_files
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Summary, Tally, ratio
 from pcbin.shapes import header_of, placed
 
-PER_PART = 16  # files that go to a process together
+PER_SHARE = 16  # files that go to a process together
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -152,7 +152,7 @@ def _fill(
     total = sum(1 for _ in files.find(paths)) if progress else 0
     finished = 0
     passed_over: Counter[str] = Counter()
-    for encoded in spread(partial(encode_files, plan), _parts(files.find(paths, passed_over)), jobs):
+    for encoded in spread(partial(encode_files, plan), _shares(files.find(paths, passed_over)), jobs):
         names = _unique(encoded.names, writer)
         renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
         if names:
@@ -209,11 +209,11 @@ def _checked(
     return sources
 
 
-def _parts(sources: Iterator[Source]) -> Iterator[Part]:
+def _shares(sources: Iterator[CloudFile]) -> Iterator[Share]:
     for number in itertools.count():
-        if not (some := list(itertools.islice(sources, PER_PART))):
+        if not (some := list(itertools.islice(sources, PER_SHARE))):
             return
-        yield Part(number, some)
+        yield Share(number, some)
 
 
 def _unique(names: list[str], writer: Writer) -> list[str]:

@@ -88,20 +88,20 @@ class _Cloud:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some of the files of a collection, its `number`-th such part."""
+class Share:
+    """Some of the files of a collection, its `number`-th such share."""
 
     number: int
-    sources: list[files.Source]
+    sources: list[files.CloudFile]
 
 
-def encode_files(plan: EncodePlan, part: Part) -> Iterator[Encoded]:
+def encode_files(plan: EncodePlan, share: Share) -> Iterator[Encoded]:
     """Encode all clouds of the files, batch by batch; what cannot be read is skipped and told."""
     codec = Codec(plan.model, plan.effort)
     batch: list[_Cloud] = []
     told = _Told()
-    look = max(LOOK >> part.number, 1)
-    for source in part.sources:
+    look = max(LOOK >> share.number, 1)
+    for source in share.sources:
         for cloud in _clouds(source, codec.points, plan, told):
             batch.append(cloud)
             if len(batch) == BATCH or sum(cloud.count for cloud in batch if cloud.points is not None) > HELD:
@@ -121,7 +121,7 @@ class _Told:
     finished: int = 0
 
 
-def _clouds(source: files.Source, size: int, plan: EncodePlan, told: _Told) -> Iterator[_Cloud]:
+def _clouds(source: files.CloudFile, size: int, plan: EncodePlan, told: _Told) -> Iterator[_Cloud]:
     """The clouds of one file; where it holds several, their numbers become part of their names. A file below a
     directory that holds something else than clouds, such as a README, is passed over."""
     path = str(source.path)
