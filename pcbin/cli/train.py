@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,7 +27,11 @@ runs = click.option(
 )
 resume = click.option("--resume", is_flag=True, help="Go on from a recipe's last checkpoint.")
 minutes = click.option(
-    "--minutes", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True, help="How long to fine-tune."
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="How long to fine-tune, at most.",
 )
 
 
@@ -62,21 +67,16 @@ def command(
         return
     assert base is not None
     gain = run.fine_tune(
-        list(map(Path, what)),
-        base,
-        out=out,
-        runs=runs,
-        minutes=minutes,
-        device=device,
-        overwrite=overwrite,
-        quiet=quiet,
+        list(map(Path, what)), base, out=out, minutes=minutes, device=device, overwrite=overwrite, quiet=quiet
     )
-    fields = {name: getattr(gain, name) for name in ("clouds", "held_out", "before", "after", "floor", "seconds")}
+    before, after = gain.before, gain.after
     report.show(
-        {"model": str(gain.path), **fields},
+        asdict(gain) | {"path": str(gain.path)},
         [
-            f"{gain.held_out} of {gain.clouds} clouds held out: CD {gain.before * 1e4:.2f}e-4 with {base}, "
-            f"{gain.after * 1e4:.2f}e-4 after {gain.seconds / 60:.1f} minutes (noise floor {gain.floor * 1e4:.2f}e-4)",
+            f"{gain.held_out} of {gain.clouds} clouds held out, CD x 1e4 (noise floor {gain.floor * 1e4:.2f}):",
+            f"  effort 0        {before.plain * 1e4:7.2f} with {base}, {after.plain * 1e4:7.2f} now",
+            f"  default effort  {before.searched * 1e4:7.2f} with {base}, {after.searched * 1e4:7.2f} now",
+            f"{gain.steps} steps in {gain.seconds / 60:.1f} minutes",
             f"wrote {gain.path}; use it with: pcbin compress SCANS OUT.pcb --model {gain.path} --embed-model",
         ],
     )

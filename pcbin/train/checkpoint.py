@@ -1,7 +1,9 @@
-"""Checkpoints: one safetensors file holding weights, their average and the optimiser; replaced in one rename."""
+"""Checkpoints: one safetensors file holding weights, their average, the optimiser and a digest of it all; replaced in
+one rename."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +27,9 @@ def save(directory: Path, config: Config, state: State) -> None:
     tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
     for (name, _), moments in zip(state.model.named_parameters(), _moments(state.optimiser), strict=True):
         tensors |= {f"optimiser.{name}.{key}": value for key, value in moments.items()}
-    progress = {"config": recipe.to_dict(config), "step": state.step, "seconds": state.seconds}
-    data = serialize({k: v.contiguous() for k, v in tensors.items()}, {"pcbin": json.dumps(progress)})
+    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
+    progress = json.dumps({"config": recipe.to_dict(config), "step": state.step, "seconds": state.seconds})
+    data = serialize(tensors, {"pcbin": progress, "sha256": _digest(progress, tensors)})
     with replacing(directory / NAME, overwrite=True) as stream:
         stream.write(data)
 
@@ -34,19 +37,24 @@ def save(directory: Path, config: Config, state: State) -> None:
 def load(directory: Path, config: Config, state: State) -> None:
     """Bring the state to where the checkpoint in `directory` stands.
 
-    Raises TrainingError when there is none, or it belongs to another recipe; of the recipe only the number of steps
-    and the log may have changed.
+    Raises TrainingError when there is none, it is damaged, or belongs to another recipe; of the recipe only the number
+    of steps and the log may have changed.
     """
     path = directory / NAME
     if not path.exists():
         raise TrainingError("there is no checkpoint to resume", path=path, remedy="start without --resume")
     try:
         with safe_open(path, "pt") as file:
-            progress = json.loads(file.metadata()["pcbin"])
-            _require_same(recipe.parse(progress["config"]), config, path)
+            metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            if metadata["sha256"] != _digest(metadata["pcbin"], tensors):
+                raise ValueError("damaged: it is not what its SHA-256 says")
+            progress = json.loads(metadata["pcbin"])
+            _require_same(recipe.parse(progress["config"]), config, path)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"is no checkpoint ({error})", path=path, remedy="start without --resume") from None
+        raise TrainingError(
+            f"is no checkpoint, or a damaged one ({error})", path=path, remedy="start without --resume"
+        ) from None
     state.model.load_state_dict(_below(tensors, "model."))
     state.average.load_state_dict(_below(tensors, "average."))
     for name, parameter in state.model.named_parameters():
@@ -54,6 +62,14 @@ def load(directory: Path, config: Config, state: State) -> None:
         if moments:
             state.optimiser.state[parameter] = {k: v.to(parameter.device) for k, v in moments.items()}
     state.step, state.seconds = progress["step"], progress["seconds"]
+
+
+def _digest(progress: str, tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(progress.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _moments(optimiser: torch.optim.Optimizer) -> list[dict[str, torch.Tensor]]:

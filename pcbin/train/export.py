@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pcbin.errors import ModelError
+from pcbin.model import Model, weights
 from pcbin.model import config as format_
 from pcbin.model import load as load_model
-from pcbin.model import weights
 from pcbin.train import config as recipe
 from pcbin.train.config import Config, ModelConfig
 from pcbin.train.networks import Autoencoder
@@ -33,6 +34,19 @@ def export(
 
     Raises OutputError if `path` exists (unless `overwrite`) or cannot be written.
     """
+    return weights.save(path, *_described(model, config, summary), overwrite=overwrite)
+
+
+def in_memory(model: Autoencoder, config: Config) -> Model:
+    """The model as it would be read from its file, without one."""
+    data, _ = weights.serialize(*_described(model, config, {}))
+    return Model(weights.parse(data))
+
+
+def _described(
+    model: Autoencoder, config: Config, summary: dict[str, Any]
+) -> tuple[format_.Config, dict[str, NDArray[np.float16]]]:
+    """The config and the tensors of a model's file."""
     tensors = {
         name: value.detach().cpu().numpy().clip(-LARGEST_HALF, LARGEST_HALF).astype(np.float16)
         for name, value in model.state_dict().items()
@@ -54,7 +68,7 @@ def export(
         "decoder": described["model"]["decoder"],
         "training": training,
     }
-    return weights.save(path, format_.Config.parse(fields), tensors, overwrite=overwrite)
+    return format_.Config.parse(fields), tensors
 
 
 def restore(source: str | os.PathLike[str], seed: int = 0) -> tuple[Autoencoder, ModelConfig]:

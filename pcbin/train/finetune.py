@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,30 +14,46 @@ import numpy as np
 import torch
 
 from pcbin import neighbours
+from pcbin.codec import Codec
 from pcbin.errors import TrainingError
 from pcbin.output import check
 from pcbin.train import loop
 from pcbin.train.batches import Batches
-from pcbin.train.config import Config, DataConfig, LogConfig, OptimConfig
-from pcbin.train.export import export, restore
+from pcbin.train.config import Config, DataConfig, OptimConfig
+from pcbin.train.export import export, in_memory, restore
+from pcbin.train.networks import Autoencoder
 from pcbin.train.pools import PROCEDURAL, Pool
-from pcbin.train.splits import halves
+from pcbin.train.splits import Clouds, halves
 from pcbin.train.state import State, with_optimiser
-from pcbin.train.validation import mean_distortion
 
-RATE = 3e-4
-TIMED_STEPS = 10
+OPTIM = OptimConfig(rate=3e-4, warmup=20, average=0.99, rounded_from=0.0, levels=0.15, search=0.4, search_from=0.0)
+TIMED_STEPS = 10  # the first, by which the pace is judged
+STRETCHES = 8  # of a training, each ended by measuring the model
+MEASURING_SHARE = 0.2  # of the time, at most, goes into that
+MEASURED = 100  # held-out clouds at most
+EFFORT = 2  # TODO engine
+FEW = 100  # steps; fewer seldom gain anything
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Mean CD (mean form) of the held-out clouds' codes at effort 0 and at the default effort; of a model that makes
+    no codes, twice that of its latents."""
+
+    plain: float
+    searched: float
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Mean CD (mean form) of the held-out clouds' codes before and after, and the collection's noise floor."""
+    """What fine-tuning on so many clouds brought for those held out, beside their noise floor (mean CD, mean form)."""
 
     clouds: int
     held_out: int
-    before: float
-    after: float
+    before: Quality
+    after: Quality
     floor: float
+    steps: int
     seconds: float
     path: Path
 
@@ -43,49 +63,133 @@ def fine_tune(
     base: str,
     *,
     out: Path,
-    directory: Path,
     minutes: float = 10.0,
-    steps: int | None = None,
+    steps: int = sys.maxsize,
     seed: int = 0,
     device: str = "cpu",
     overwrite: bool = False,
     report: loop.Report = lambda row: None,
+    warn: Callable[[str], None] = lambda line: None,
     stop: loop.Stop = lambda: False,
 ) -> Gain:
-    """Train `base` on nine tenths of the clouds, write the model to `out`, measure with the rest.
+    """Train `base` on nine tenths of the clouds and write the best model on the way to `out`: best by the CD of the
+    rest at the default effort.
 
-    Trains for about `minutes`, or for exactly so many `steps`.
+    Takes at most `minutes`, measuring included, and at most so many `steps`; `warn` is told when few fit. A binary
+    model is trained on its rounded bits, four in ten of them found by search. A tenth of every batch is procedural
+    shapes, so that a small collection does not make the model forget the rest of the world. Once `stop` says so, it
+    ends as if the time were over.
 
-    A binary model is trained on its rounded bits from the first step. A tenth of every batch is procedural shapes,
-    so that a small collection does not make the model forget the rest of the world. Stopped early, it still exports.
-
-    Raises TrainingError where there are fewer than two clouds, OutputError, before it trains, where `out` exists
-    (unless `overwrite`).
+    Raises:
+        TrainingError: fewer than two clouds, no time for a step, or nothing was gained: then nothing is written.
+        OutputError: `out` exists (unless `overwrite`) or cannot be written.
     """
     check(out, overwrite=overwrite)
-    training, held = _hold_out(pools)
-    model, architecture = restore(base, seed)
-    data = DataConfig(paths=(PROCEDURAL,), yaw=0.0)
-    optim = OptimConfig(rate=RATE, warmup=20, rounded_from=0.0, average=0.99)
-    config = Config(out.stem, seed, architecture, data, optim, LogConfig(every=20, evaluate_every=10**9))
-    batches = Batches(training, data, points=architecture.points, batch=optim.batch, seed=seed)
-    state = with_optimiser(model, config, torch.device(device))
-    clouds, others = halves(np.concatenate([source.points for source in held]))
-    binary = model.latent.binary
-    before = mean_distortion(state.average, clouds, rounded=binary)
     started = time.monotonic()
-    if steps is None:
-        steps = _affordable_steps(config, state, batches, minutes)
-        state = with_optimiser(restore(base, seed)[0], config, torch.device(device))
-    config = replace(config, optim=replace(optim, steps=steps))
-    loop.train(config, state, batches, [], directory, report, stop)
+    training, held = _hold_out(pools)
+    points = np.concatenate([pool.points for pool in held])
+    clouds, others = halves(points[np.linspace(0, len(points) - 1, min(MEASURED, len(points))).astype(int)])
+    model, architecture = restore(base, seed)
+    config = Config(out.stem, seed, architecture, DataConfig(paths=(PROCEDURAL,)), OPTIM)
+    batches = Batches(training, config.data, points=architecture.points, batch=OPTIM.batch, seed=seed)
+    state = with_optimiser(model, config, torch.device(device))
+
+    measured_from = time.monotonic()
+    before = best = last = _quality(state.average, config, clouds)
+    budget = _Budget(started + 60 * minutes, time.monotonic() - measured_from)
+    budget.each = _seconds_each(config, state, batches)
+    stretches = budget.stretches()
+    _tell_if_few(state.step, budget, stretches, minutes, warn)
+    kept: Autoencoder | None = None
+    for left in range(stretches, 0, -1):
+        more = min(budget.steps(left), steps - state.step)
+        if more < 1:
+            break
+        config = replace(config, optim=replace(OPTIM, steps=state.step + more))
+        budget.each = _stretch(config, state, batches, math.ceil(more / left), report, lambda: stop() or budget.over())
+        last = _quality(state.average, config, clouds)
+        if last.searched < best.searched:
+            best, kept = last, copy.deepcopy(state.average)
+        if stop():
+            break
+    if kept is None:
+        raise TrainingError(
+            f"fine-tuning gained nothing: the held-out clouds' CD is {before.searched * 1e4:.2f}e-4 with {base}, "
+            f"{last.searched * 1e4:.2f}e-4 after {state.step} steps; no model was written",
+            remedy=f"use {base} as it is, or give more --minutes or more clouds",
+        )
     seconds = time.monotonic() - started
-    after = mean_distortion(state.average, clouds, rounded=binary)
-    summary = {"from": base, "steps": state.step, "seconds": round(seconds), "held_out_cd": [before, after]}
-    export(out, state.average, config, summary, overwrite=overwrite)
+    held_out_cd = [[quality.plain, quality.searched] for quality in (before, best)]
+    summary = {"from": base, "steps": state.step, "seconds": round(seconds), "held_out_cd": held_out_cd}
+    export(out, kept, config, summary, overwrite=overwrite)
     floor = float(neighbours.chamfer(clouds, others).mean())
-    total = sum(map(len, pools))
-    return Gain(total, len(clouds), before, after, floor, seconds, out)
+    return Gain(sum(map(len, pools)), len(clouds), before, best, floor, state.step, seconds, out)
+
+
+@dataclass
+class _Budget:
+    """What is left until `deadline` (of the monotonic clock), and how many seconds a measurement and a step take."""
+
+    deadline: float
+    measuring: float
+    each: float = 0.0
+
+    def left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def stretches(self) -> int:
+        """How many times to measure, so that most of the time goes into training."""
+        return max(1, min(STRETCHES, int(self.left() * MEASURING_SHARE / self.measuring)))
+
+    def steps(self, measurements: int) -> int:
+        """How many steps fit beside so many measurements."""
+        return max(0, int((self.left() - measurements * self.measuring) / self.each))
+
+    def over(self) -> bool:
+        return self.left() < self.measuring
+
+
+def _quality(model: Autoencoder, config: Config, clouds: Clouds) -> Quality:
+    runtime = in_memory(model, config)
+    if not model.latent.binary:
+        plain = float(neighbours.chamfer(clouds, runtime.decode(runtime.latents(clouds))).mean())
+        return Quality(plain, plain)
+    plain, searched = (
+        float(codec.distortion(clouds, codec.encode(clouds)).mean())
+        for codec in (Codec(runtime, 0), Codec(runtime, EFFORT))
+    )
+    return Quality(plain, searched)
+
+
+def _seconds_each(config: Config, state: State, batches: Batches) -> float:
+    """Take the first steps; how long each of them takes once all is compiled."""
+    loop.step(state, batches, config)
+    started = time.monotonic()
+    for _ in range(TIMED_STEPS):
+        loop.step(state, batches, config)
+    return (time.monotonic() - started) / TIMED_STEPS
+
+
+def _tell_if_few(done: int, budget: _Budget, stretches: int, minutes: float, warn: Callable[[str], None]) -> None:
+    """Say when few steps fit; raises TrainingError when no time is left for any."""
+    steps = done + budget.steps(stretches)
+    enough = f"--minutes {math.ceil(minutes + (FEW - steps) * budget.each / 60)}"
+    if not budget.steps(1):
+        raise TrainingError(f"{minutes:g} minutes are too short to train and measure", remedy=f"give {enough} or more")
+    if steps < FEW:
+        warn(f"only about {steps} steps fit into {minutes:g} minutes; {FEW} would take {enough}")
+
+
+def _stretch(config: Config, state: State, batches: Batches, steps: int, report: loop.Report, over: loop.Stop) -> float:
+    """Train for so many steps, at least one, and report on it; returns the seconds that each step took."""
+    started = time.monotonic()
+    recent = [loop.step(state, batches, config)]
+    while len(recent) < steps and not over():
+        recent.append(loop.step(state, batches, config))
+    seconds = time.monotonic() - started
+    report(loop.summary(recent, state, config, seconds))
+    state.seconds += seconds
+    return seconds / len(recent)
 
 
 def _hold_out(pools: list[Pool]) -> tuple[list[Pool], list[Pool]]:
@@ -93,20 +197,11 @@ def _hold_out(pools: list[Pool]) -> tuple[list[Pool], list[Pool]]:
     total = sum(map(len, pools))
     if total < 2:
         raise TrainingError(f"{total} cloud is too few to train on and to measure with", remedy="give at least 2")
-    training = [source.part("train") for source in pools]
-    held = [source.part(split) for source in pools for split in ("validation", "test")]
+    training = [pool.part("train") for pool in pools]
+    held = [pool.part(split) for pool in pools for split in ("validation", "test")]
     if not sum(map(len, held)) or not sum(map(len, training)):
         largest = max(pools, key=len)
         cut = max(1, len(largest) // 10)
-        training = [source if source is not largest else source.slice(cut, None) for source in pools]
+        training = [pool if pool is not largest else pool.slice(cut, None) for pool in pools]
         held = [largest.slice(0, cut)]
-    return [s for s in training if len(s)], [s for s in held if len(s)]
-
-
-def _affordable_steps(config: Config, state: State, batches: Batches, minutes: float) -> int:
-    """How many steps fit into the time, judged by a few that are then thrown away."""
-    loop.step(state, batches, config)  # compiles
-    started = time.monotonic()
-    for _ in range(TIMED_STEPS):
-        loop.step(state, batches, config)
-    return max(TIMED_STEPS, int(minutes * 60 / ((time.monotonic() - started) / TIMED_STEPS)))
+    return [pool for pool in training if len(pool)], [pool for pool in held if len(pool)]

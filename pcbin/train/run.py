@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 from pcbin.errors import OutputError, TrainingError
-from pcbin.output import check
+from pcbin.model import locate
+from pcbin.output import NewFile, failed
 from pcbin.train import checkpoint, finetune, loop, parallel
 from pcbin.train import config as recipe
 from pcbin.train.batches import Batches
@@ -46,7 +47,7 @@ def train(
     if not config.data.paths:
         raise TrainingError("names no data", path=path, remedy="list paths under [data], or give --data")
     out = out or Path(f"{config.name}.safetensors")
-    check(out, overwrite=overwrite)
+    _check_out(out, base, overwrite)
     directory = _directory(runs / config.name)
     pools = load(config.data.paths, config.data.labels)
     training = [pool.part("train") for pool in pools]
@@ -93,7 +94,6 @@ def fine_tune(
     base: str,
     *,
     out: Path | None = None,
-    runs: Path = Path("runs"),
     minutes: float = 10.0,
     device: str = "cpu",
     overwrite: bool = False,
@@ -101,19 +101,31 @@ def fine_tune(
 ) -> finetune.Gain:
     """Fine-tune `base` on the clouds below `paths`; see `finetune.fine_tune`."""
     out = out or Path(f"{paths[0].resolve().stem}-128.safetensors")
+    _check_out(out, base, overwrite)
     pools = load(paths)
     with _interruptible() as stopped:
         return finetune.fine_tune(
             pools,
             base,
             out=out,
-            directory=_directory(runs / out.stem),
             minutes=minutes,
             device=device,
             overwrite=overwrite,
             report=_silent if quiet else _report,
+            warn=lambda line: print(f"pcbin: {line}", file=sys.stderr, flush=True),
             stop=stopped,
         )
+
+
+def _check_out(out: Path, base: str | None, overwrite: bool) -> None:
+    """Raises OutputError, before any work, where the model cannot be written or would replace its own base."""
+    if base is not None and out.exists() and out.samefile(locate(base)):
+        raise OutputError("is the model to start from", path=out, remedy="choose another name for the new one")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        NewFile(out, overwrite=overwrite).abort()
+    except OSError as error:
+        raise failed(out, error) from None
 
 
 def _directory(path: Path) -> Path:

@@ -15,6 +15,7 @@ from pcbin import files
 from pcbin.errors import OutputError, TrainingError, UsageError
 from pcbin.model import load
 from pcbin.train import procedural
+from pcbin.train.config import OptimConfig
 
 RECIPE = """
 seed = 1
@@ -101,10 +102,19 @@ def test_mistakes(run, recipe, scans, arguments, error, message):
 
 
 def test_fine_tune_shows_what_it_gained(run, scans, tiny_model, tmp_path):
-    result = run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.02)
-    assert "of 24 clouds held out: CD" in result.stdout
-    assert "noise floor" in result.stdout
+    result = run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.5)
+    assert "of 24 clouds held out, CD x 1e4 (noise floor" in result.stdout
+    assert "effort 0" in result.stdout
+    assert "default effort" in result.stdout
     assert load(tmp_path / "mine.safetensors").name == "mine"
+
+
+def test_fine_tuning_that_gained_nothing_ends_with_an_error(run, scans, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("pcbin.train.finetune.OPTIM", OptimConfig(rate=0.0, batch=8))
+    with pytest.raises(TrainingError, match="gained nothing") as caught:
+        run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.2)
+    assert caught.value.exit_code == 8
+    assert not (tmp_path / "mine.safetensors").exists()
 
 
 def test_eval_prints_every_measure_beside_the_floor(run, scans, tiny_model):

@@ -212,11 +212,27 @@ def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
     assert train(longer, tmp_path, resume=True).step == 14
 
 
+def test_a_flipped_bit_in_a_checkpoint_is_found(tmp_path: Path) -> None:
+    config = small()
+    train(config, tmp_path, stop_at=2)
+    path = tmp_path / checkpoint.NAME
+    good = path.read_bytes()
+    header = 8 + int.from_bytes(good[:8], "little")
+    for at in (*np.linspace(header, len(good) - 1, 20).astype(int), good.index(b'"step') + 10):
+        damaged = bytearray(good)
+        damaged[at] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(TrainingError, match=r"damaged|differs"):
+            train(config, tmp_path, resume=True)
+    path.write_bytes(good)
+    assert train(config, tmp_path, resume=True).step == 12
+
+
 def test_a_damaged_or_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no checkpoint to resume"):
         train(small(), tmp_path, resume=True)
     (tmp_path / checkpoint.NAME).write_bytes(b"nonsense")
-    with pytest.raises(TrainingError, match="is no checkpoint"):
+    with pytest.raises(TrainingError, match="is no checkpoint, or a damaged one"):
         train(small(), tmp_path, resume=True)
 
 
