@@ -31,7 +31,7 @@ TIMED_STEPS = 10  # the first, by which the pace is judged
 STRETCHES = 8  # of a training, each ended by measuring the model
 MEASURING_SHARE = 0.2  # of the time, at most, goes into that
 MEASURED = 100  # held-out clouds at most
-EFFORT = 2  # TODO engine
+EFFORT = 2
 FEW = 100  # steps; fewer seldom gain anything
 
 

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,8 +16,7 @@ import pcbin.cli
 from pcbin import files
 from pcbin.errors import OutputError, TrainingError, UsageError
 from pcbin.model import load
-from pcbin.train import procedural
-from pcbin.train.config import OptimConfig
+from pcbin.train import finetune, procedural
 
 RECIPE = """
 seed = 1
@@ -101,18 +102,27 @@ def test_mistakes(run, recipe, scans, arguments, error, message):
     assert message in str(caught.value)
 
 
-def test_fine_tune_shows_what_it_gained(run, scans, tiny_model, tmp_path):
-    result = run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.5)
+@pytest.fixture
+def thirty_steps(monkeypatch):
+    monkeypatch.setattr(finetune, "OPTIM", replace(finetune.OPTIM, batch=8))
+    monkeypatch.setattr(finetune, "fine_tune", partial(finetune.fine_tune, steps=30))
+
+
+def test_fine_tune_shows_what_it_gained(run, scans, tiny_model, tmp_path, thirty_steps):
+    result = run("train", scans, "--from", tiny_model, "--out", "mine.safetensors")
     assert "of 24 clouds held out, CD x 1e4 (noise floor" in result.stdout
     assert "effort 0" in result.stdout
     assert "default effort" in result.stdout
+    assert "30 steps in" in result.stdout
     assert load(tmp_path / "mine.safetensors").name == "mine"
 
 
-def test_fine_tuning_that_gained_nothing_ends_with_an_error(run, scans, tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("pcbin.train.finetune.OPTIM", OptimConfig(rate=0.0, batch=8))
+def test_fine_tuning_that_gained_nothing_ends_with_an_error(
+    run, scans, tiny_model, tmp_path, monkeypatch, thirty_steps
+):
+    monkeypatch.setattr(finetune, "OPTIM", replace(finetune.OPTIM, rate=0.0))
     with pytest.raises(TrainingError, match="gained nothing") as caught:
-        run("train", scans, "--from", tiny_model, "--out", "mine.safetensors", "--minutes", 0.2)
+        run("train", scans, "--from", tiny_model, "--out", "mine.safetensors")
     assert caught.value.exit_code == 8
     assert not (tmp_path / "mine.safetensors").exists()
 
