@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -269,6 +270,14 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
         checkpoint.save(tmp_path, config, state)
     assert (tmp_path / checkpoint.NAME).read_bytes() == good
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_a_killed_training_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / f".pcbin-{'0' * 16}.tmp"
+    left.write_bytes(b"half a checkpoint")
+    os.utime(left, (0, 0))
+    train(small(), tmp_path, stop_at=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [checkpoint.NAME, "log.csv"]
 
 
 def test_restored_networks_are_the_exported_ones(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +90,10 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
         pools.load([tmp_path / "nowhere"])
     with pytest.raises(TrainingError, match="holds no cloud"):
         pools.load([tmp_path])
+
+
+def test_reading_and_measuring_need_neither_torch_nor_numba() -> None:
+    code = (
+        "import sys, pcbin.train.pools, pcbin.train.evaluate; sys.exit({'torch', 'numba'} & set(sys.modules) != set())"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
