@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pcbin import files
 from pcbin.archive import Archive
-from pcbin.cloud import Frame, clean, normalise
+from pcbin.cloud import Frame, clean, normalise, resample
 from pcbin.errors import CloudError
 from pcbin.generation import POINTS, Quality, quality
 
@@ -65,11 +65,18 @@ class Originals:
         self._paths = {} if directory is None else {source.name: source.path for source in files.find([directory])}
 
     def find(self, record: int) -> Unit | None:
-        """A record's source in the unit frame (points, 3), None where it is not at hand or not usable."""
+        """A record's source (points, 3) in the unit frame of the record, where its decode lies too; None where it is
+        not at hand or not usable."""
         found = self._archive[record]
-        if found.stored is not None:
-            return normalise(found.stored, self._points)[0]
-        with suppress(CloudError):
-            if (path := self._paths.get(found.name or "")) is not None:
-                return read_cloud(path, self._points)[0]
-        return None
+        cloud = found.stored
+        if cloud is None:
+            if (path := self._paths.get(found.name or "")) is None:
+                return None
+            try:
+                unit, frame = read_cloud(path, self._points)
+            except CloudError:
+                return None
+            cloud = frame.to_world(unit)
+        if found.frame is None:
+            return normalise(cloud, self._points)[0]
+        return found.frame.to_unit(resample(cloud, self._points))

@@ -63,17 +63,20 @@ class Explorer:
     def record(self, record: int) -> dict[str, Any]:
         """All about a record but its points; what the archive knows apart from what users attached."""
         found = self.collection.archive[self._known(record)]
-        facts = {} if found.points is None else {"points": f"{found.points:,}"}
-        if found.distortion is not None and np.isfinite(found.distortion):
-            facts["CD x 1e4"] = f"{1e4 * found.distortion:.1f}"
-        frame = found.frame
+        frame, known = found.frame, found.distortion is not None and np.isfinite(found.distortion)
         return {
             "record": record,
             "name": self.collection.name(record),
             "code": found.code.tobytes().hex(),
-            "facts": facts,
+            "points": found.points,
+            "distortion": found.distortion if known else None,
             "meta": found.meta or {},
-            "frame": None if frame is None else {"centre": frame.centre.tolist(), "radius": frame.radius},
+            "frame": frame
+            and {
+                "centre": frame.centre.tolist(),
+                "radius": frame.radius,
+                "turn": None if frame.turn is None else frame.turn.tolist(),
+            },
         }
 
     def find(self, name: str) -> int:

@@ -8,6 +8,7 @@ from selenium_page import start
 
 from pcbin import archive
 from pcbin.archive import Batch
+from pcbin.cloud import resample
 from pcbin.collection import Collection
 from pcbin.model import load
 from pcbin.shapes import header_of
@@ -57,6 +58,12 @@ def toys(tmp_path_factory, tiny_model, codes, source):
 def collection(toys, tiny_model):
     with Collection(toys, tiny_model) as collection:
         yield collection
+
+
+@pytest.fixture(scope="session")
+def original(collection, source):
+    """The source of record 3 as the page shows it: beside its decode, in the record's frame."""
+    return collection.archive[3].frame.to_unit(resample(source, 2048))
 
 
 @pytest.fixture(scope="session")

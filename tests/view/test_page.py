@@ -5,7 +5,6 @@ import pytest
 from selenium_page import click, paint, wait
 
 from pcbin import bits
-from pcbin.cloud import normalise
 from pcbin.files import read
 
 
@@ -123,9 +122,9 @@ def test_thumbnails_are_painted(page):
     assert all(painted)
 
 
-def test_the_original_stands_beside_its_decode(page, source):
+def test_the_original_stands_beside_its_decode(page, original):
     choose(page, 3)
-    assert drawn(page, "original") == pytest.approx(normalise(source)[0], abs=1e-6)
+    assert drawn(page, "original") == pytest.approx(original, abs=1e-6)
     assert page.execute_script("return el('original').clientWidth") > 100
     choose(page, 4)
     assert page.execute_script("return el('original').clientWidth") == 0

@@ -157,11 +157,15 @@ const choose = guard(async (record, code = null) => {
   Object.assign(state, { record, facts, original: original.length ? original : null });
   el("beside").hidden = state.original === null;
   el("name").textContent = facts.name;
-  el("facts").textContent = Object.entries({ ...facts.facts, ...facts.meta }).map(([key, value]) => `${key} ${plain(value)}`).join(" · ");
+  el("facts").textContent = told(facts).join(" · ");
   for (const button of document.querySelectorAll(".record")) mark(button);
   await show(code ?? facts.code);
 });
-const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
+function told({ points, distortion, meta }) {
+  const known = [points !== null && `${points.toLocaleString("en")} points`, distortion !== null && `CD ${(1e4 * distortion).toFixed(1)}e-4`];
+  const attached = Object.entries(meta).map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`);
+  return [...known.filter(Boolean), ...attached];
+}
 
 // ---- bits
 
@@ -403,7 +407,12 @@ function ply(unit, frame) {
   const count = unit.length / 3;
   const header = `ply\nformat binary_little_endian 1.0\nelement vertex ${count}\nproperty double x\nproperty double y\nproperty double z\nend_header\n`;
   const data = new DataView(new ArrayBuffer(8 * unit.length));
-  unit.forEach((value, i) => data.setFloat64(8 * i, frame ? value * frame.radius + frame.centre[i % 3] : value, true));
+  const turn = frame?.turn ?? [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+  for (let i = 0; i < unit.length; i++) {
+    const from = i - (i % 3);
+    const turned = turn.reduce((sum, row, k) => sum + unit[from + k] * row[i % 3], 0); // the inverse: its transpose
+    data.setFloat64(8 * i, frame ? turned * frame.radius + frame.centre[i % 3] : turned, true);
+  }
   return new Blob([header, data], { type: "application/octet-stream" });
 }
 
@@ -478,8 +487,8 @@ function setDark(dark) {
 
 guard(async () => {
   setDark(matchMedia("(prefers-color-scheme: dark)").matches);
-  const embedded = el("embedded") && Object.fromEntries([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.textContent]));
-  const about = (state.about = await ask("begin", embedded));
+  const parts = [...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.textContent]);
+  const about = (state.about = await ask("begin", parts.length ? Object.fromEntries(parts) : null));
   const { title, count, bits, bytes } = about;
   el("title").textContent = title;
   document.title = `${title} · pcbin view`;
