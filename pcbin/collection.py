@@ -297,7 +297,7 @@ def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]
     with archive.create(out, source.header, overwrite=overwrite, model_bytes=source.model_bytes) as writer:
         for batch in source.batches():
             meta = [{**(old or {}), **add(first + i)} for i, old in enumerate(batch.meta or [None] * len(batch))]
-            writer.write(replace(batch, meta=list(meta)))
+            writer.write(batch.replace(meta=meta))
             first += len(batch)
 
 

@@ -37,14 +37,9 @@ class Bytes(io.BytesIO):
     def frames(self, n):
         radii = [struct.unpack("<d", struct.pack("<Q", upper << 33))[0] for upper in self.planes(n)]
         centres = [[] for _ in range(n)]
-        for _ in range(3):
-            (reference, span), symbols, steps = self.get("dd"), self.planes(n), [radius * 1.15e-6 for radius in radii]
-            ratios = [span / q if q and span / q < float("inf") else 0 for q in steps]
-            lengths = [(min(int(x).bit_length(), 63) - s // 8) % 64 for x, s in zip(ratios, symbols, strict=True)]
-            bits = int.from_bytes(self.read((sum(max(length - 4, 0) for length in lengths) + 7) // 8), "little")
-            for centre, q, s, length in zip(centres, steps, symbols, lengths, strict=True):
-                rest, top = max(length - 4, 0), 1 << min(3, length - 1) | s % 8 if length else 0
-                count, bits = top << rest | bits & ((1 << rest) - 1), bits >> rest
+        for reference in self.get("ddd"):
+            for centre, radius, count in zip(centres, radii, self.planes(n), strict=True):
+                q = radius * 1.15e-6
                 centre.append((count + round(reference / q)) * q if q else 0.0)
         for record in [self.get("I") for _ in range(self.get("I"))]:
             centres[record] = list(self.get("ddd"))
@@ -54,9 +49,15 @@ class Bytes(io.BytesIO):
         pairs = [(upper, struct.pack("<I", upper << 16)) for upper in self.planes(n)]
         return [None if upper == 0x7FC0 else struct.unpack("<f", packed)[0] for upper, packed in pairs]
 
+    def more(self, n):
+        lengths, items = self.planes(n), Bytes(self.blob())
+        return [items.read(length) for length in lengths]
+
     def meta(self, n):
-        lengths, maps = self.planes(n), Bytes(self.blob())
-        return [msgpack.unpackb(maps.read(length)) if length else None for length in lengths]
+        return [msgpack.unpackb(item) if item else None for item in self.more(n)]
+
+    def colour(self, n):
+        return [list(rgb) for rgb in zip(self.planes(n), self.planes(n), self.planes(n), strict=True)]
 
     def stored(self, n):
         return [Bytes(self.read(length)).cloud() if length else None for length in self.planes(n)]
@@ -69,6 +70,7 @@ class Bytes(io.BytesIO):
 
 COLUMNS = {1: ("name", Bytes.names), 2: ("frame", Bytes.frames), 3: ("points", Bytes.planes)}
 COLUMNS |= {4: ("distortion", Bytes.distortion), 5: ("meta", Bytes.meta), 6: ("stored", Bytes.stored)}
+COLUMNS |= {7: ("turn", Bytes.planes), 8: ("more", Bytes.more), 9: ("colour", Bytes.colour)}
 
 
 def read(data):

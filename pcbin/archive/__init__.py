@@ -4,9 +4,11 @@ with archive.create("out.pcb", header) as writer: writer.write(batch)
 with archive.open("out.pcb") as a: a["chair"], a[7], a.codes, a.names
 """
 
+from pcbin.archive.check import verify
 from pcbin.archive.edit import extract, merge, remove
+from pcbin.archive.header import Header
 from pcbin.archive.reader import Archive, open
-from pcbin.archive.record import Batch, Damage, Header, Record
+from pcbin.archive.record import Batch, Damage, Record
 from pcbin.archive.repair import Repaired, repair
 from pcbin.archive.source import Place
 from pcbin.archive.writer import Writer, append, create
@@ -27,4 +29,5 @@ __all__ = [
     "open",
     "remove",
     "repair",
+    "verify",
 ]

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import partial
 
-from pcbin.archive import columns as c
 from pcbin.archive import layout
 from pcbin.archive.chunk import Chunk
+from pcbin.archive.columns import BY_ID, title
+from pcbin.archive.faults import bad
 from pcbin.archive.nameindex import FENCES, HASHES, Summary, UniqueNames, matches, summary
+from pcbin.archive.packing import BytesColumn
+from pcbin.archive.reader import Archive
 from pcbin.archive.record import Damage
+from pcbin.archive.source import Place
 from pcbin.errors import FormatError
-
-if TYPE_CHECKING:
-    from pcbin.archive.reader import Archive
 
 WINDOW = 1 << 20
 
 
-def verify(archive: Archive) -> list[Damage]:
-    """Everything that is damaged, in the structure first, then by record."""
+def verify(place: Place | Archive) -> list[Damage]:
+    """Read a whole archive, open or to be opened, and list what is damaged: in the structure first, then by record.
+
+    An empty list vouches for every record. Raises FormatError if there is no archive.
+    """
+    if isinstance(place, Archive):
+        return _verify(place)
+    with Archive(place) as archive:
+        return _verify(archive)
+
+
+def _verify(archive: Archive) -> list[Damage]:
     found = list(_structure(archive))
     unique = UniqueNames()
     names: list[Summary | None] = []
     for k in range(len(archive.footer.chunks)):
-        chunk, damages = inspect(archive, k)
+        chunk, damages = _inspect(archive, k)
         found += damages
         whole = chunk is not None and all(damage.what != "names" for damage in damages)
         raw = chunk.names.all_raw() if whole and chunk is not None and chunk.names is not None else None
@@ -34,7 +45,7 @@ def verify(archive: Archive) -> list[Damage]:
     return found + list(_indexes(archive, names))
 
 
-def inspect(archive: Archive, k: int) -> tuple[Chunk | None, list[Damage]]:
+def _inspect(archive: Archive, k: int) -> tuple[Chunk | None, list[Damage]]:
     """The k-th chunk, None if its directory is damaged, and what is wrong with it."""
     first, records = archive.place(k)
     try:
@@ -46,23 +57,24 @@ def inspect(archive: Archive, k: int) -> tuple[Chunk | None, list[Damage]]:
 
 def chunk_damages(chunk: Chunk) -> Iterator[Damage]:
     """What is wrong with the codes and columns of a chunk."""
-    readers: dict[str, Callable[[], object]] = {
-        "codes": lambda: chunk.codes,
-        "names": lambda: chunk.names and chunk.names.all(),
-        "frames": lambda: chunk.frames,
-        "points": lambda: chunk.points,
-        "distortion": lambda: chunk.distortion,
-        "meta": lambda: chunk.meta and [chunk.meta[i] for i in range(chunk.records)],
-        "stored": lambda: chunk.stored and [chunk.stored[i] is None for i in range(chunk.records)],
-    }
-    for column in chunk.columns():
-        if column not in c.TITLES:
-            readers[f"column {column}"] = lambda column=column: chunk.column(column)  # type: ignore[misc]
+    readers: dict[str, Callable[[], object]] = {"codes": lambda: chunk.codes}
+    for number in chunk.ids():
+        readers[title(number)] = partial(_read, chunk, number)
     for what, read in readers.items():
         try:
             read()
         except FormatError as error:
             yield Damage(what, error.cause, chunk.first, chunk.records)
+
+
+def _read(chunk: Chunk, number: int) -> None:
+    if number not in BY_ID:
+        chunk.packed(number)
+        return
+    values = chunk.column(BY_ID[number].name)
+    if isinstance(values, BytesColumn):
+        for i in range(chunk.records):
+            values.verify(i)
 
 
 def _twice(unique: UniqueNames, names: list[bytes], first: int) -> Iterator[Damage]:
@@ -83,7 +95,7 @@ def _indexes(archive: Archive, names: list[Summary | None]) -> Iterator[Damage]:
         if len(covered) < count or kind not in (FENCES, HASHES):
             continue  # those names are reported already, or this is an index from the future
         try:
-            block, payload = archive.name_block(row, archive.size)
+            block, payload = archive.lookup.block(row)
             if matches(payload, block.crc, kind, covered):
                 continue
             cause = "it does not lead to the names that are there"
@@ -120,10 +132,8 @@ def _check_payload(archive: Archive, block: layout.Block) -> None:
         data = archive.source.read(at, min(WINDOW, block.end - at))
         crc, at = layout.crc(data, crc), at + len(data)
     if crc != block.crc:
-        layout.bad(
-            f"the {block.kind.decode('ascii', 'replace')} block at byte {block.offset} does not match its checksum"
-        )
+        bad(f"the {block.kind.decode('ascii', 'replace')} block at byte {block.offset} does not match its checksum")
     if block.kind == layout.HEADER:
         own = archive.source.read(block.end - block.length, block.length)
         if own != archive.source.read(0, archive.header_size):
-            layout.bad("the copy of the header differs from the header")
+            bad("the copy of the header differs from the header")

@@ -1,133 +1,209 @@
-"""The other columns: distortion, counts of points, metadata, stored points, and the numbers all columns go by.
+"""The columns of an archive, in one table: how the values of each are checked, packed and unpacked.
 Knows neither files nor where a column lies in one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive.layout import bad, unpack_json
-from pcbin.archive.packing import MAX_COLUMN, Cursor, blob, planes
-from pcbin.archive.record import Meta
+from pcbin.archive import stored
+from pcbin.archive.faults import bad
+from pcbin.archive.frames import check_frames, pack_frames, unpack_frames
+from pcbin.archive.jsonpack import MAX_META, pack_json, unpack_json
+from pcbin.archive.namecolumn import MAX_NAME, NameColumn, pack_names
+from pcbin.archive.packing import MAX_COLUMN, BytesColumn, Cursor, blob, lengths, planes
+from pcbin.errors import UsageError
 
-NAMES, FRAMES, POINTS, DISTORTION, META, STORED = 1, 2, 3, 4, 5, 6
-TITLES = {
-    NAMES: "names",
-    FRAMES: "frames",
-    POINTS: "points",
-    DISTORTION: "distortion",
-    META: "meta",
-    STORED: "stored",
-}
-LARGEST_DISTORTION, UNKNOWN_DISTORTION = 0x7F7F, 0x7FC0
-STORED_TYPES = ("<f4", "<f8", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2")
+Kept = NDArray[Any] | list[bytes]  # a column of n records as a writer buffers it and chunks hold it
+Values = NDArray[Any] | BytesColumn  # as a reader hands it out: an array, or a sequence that unpacks what is asked for
+
+_LARGEST_DISTORTION, _UNKNOWN_DISTORTION = 0x7F7F, 0x7FC0
 
 
-def pack_distortion(values: NDArray[np.float32]) -> bytes:
+@dataclass(frozen=True)
+class Column:
+    """One property of records.
+
+    `name` is the column's, `one` that of a record's value. `check` takes what a Batch has for n records and gives
+    what is kept, an array (n, ...) or n byte strings; it raises UsageError. `pack` makes bytes of that, `unpack` of
+    those the column again; it raises FormatError. A record without the column has `default`, in the form that is
+    kept; a column that is nothing else is not written.
+    """
+
+    id: int
+    name: str
+    one: str
+    check: Callable[[Any, int], Kept]
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes, int], Values]
+    default: Any = None
+
+    def is_default(self, kept: Kept) -> bool:
+        if self.default is None:
+            return False
+        if isinstance(kept, list):
+            return not any(kept)
+        return bool(((kept == self.default) | (kept != kept)).all()) if len(kept) else True
+
+
+def kept(values: Values) -> Kept:
+    """What a reader unpacked, in the form a writer takes."""
+    return values.all_raw() if isinstance(values, BytesColumn) else values
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------
+
+
+def _check_numbers(what: str, dtype: Any, values: Any, n: int) -> NDArray[Any]:
+    """Numbers (n,) >= 0; NaN is left to those that can keep it."""
+    array = np.array(values, dtype)
+    if array.shape != (n,):
+        raise UsageError(f"{what} of shape {array.shape}, not {(n,)}")
+    unusable = (array < 0) | np.isinf(array)
+    if unusable.any():
+        raise UsageError(f"{what} holds {array[unusable].flat[0]}, which is no {what} an archive can keep")
+    return array
+
+
+def _unpack_integers(what: str, data: bytes, n: int) -> NDArray[np.int64]:
+    cursor = Cursor(data)
+    numbers = cursor.planes(n)
+    cursor.end()
+    if numbers.max() >= 1 << 63:
+        bad(f"{what} out of range")
+    return numbers.view(np.int64)
+
+
+def _pack_distortion(values: NDArray[np.float32]) -> bytes:
     """Distortions (n,), >= 0 or NaN for unknown, as bfloat16: within 2**-8 of the value."""
     bits = (values + np.float32(0)).view(np.uint32)
-    upper = np.minimum((bits + np.uint32(1 << 15)) >> 16, LARGEST_DISTORTION)
-    return planes(np.where(np.isnan(values), UNKNOWN_DISTORTION, upper))
+    upper = np.minimum((bits + np.uint32(1 << 15)) >> 16, _LARGEST_DISTORTION)
+    return planes(np.where(np.isnan(values), _UNKNOWN_DISTORTION, upper))
 
 
-def unpack_distortion(data: bytes, n: int) -> NDArray[np.float32]:
+def _unpack_distortion(data: bytes, n: int) -> NDArray[np.float32]:
     cursor = Cursor(data)
     upper = cursor.planes(n)
     cursor.end()
-    if ((upper > LARGEST_DISTORTION) & (upper != UNKNOWN_DISTORTION)).any():
+    if ((upper > _LARGEST_DISTORTION) & (upper != _UNKNOWN_DISTORTION)).any():
         bad("a distortion out of range")
     values: NDArray[np.float32] = (upper.astype(np.uint32) << np.uint32(16)).view(np.float32)
     return values
 
 
-def unpack_points(data: bytes, n: int) -> NDArray[np.int64]:
+def _check_colour(values: Any, n: int) -> NDArray[np.uint8]:
+    array = np.array(values)
+    if array.shape != (n, 3) or array.dtype != np.uint8:
+        raise UsageError(f"colour of shape {array.shape} and type {array.dtype}, not {(n, 3)} uint8")
+    return array
+
+
+def _pack_colour(values: NDArray[np.uint8]) -> bytes:
+    return b"".join(planes(values[:, channel]) for channel in range(3))
+
+
+def _unpack_colour(data: bytes, n: int) -> NDArray[np.uint8]:
     cursor = Cursor(data)
-    counts = cursor.planes(n)
+    channels = np.stack([cursor.planes(n) for _ in range(3)], axis=1)
     cursor.end()
-    if counts.max() >= 1 << 63:
-        bad("a count of points out of range")
-    return counts.view(np.int64)
+    if channels.max() > 255:
+        bad("a colour out of range")
+    return channels.astype(np.uint8)
 
 
-def pack_meta(packed: list[bytes]) -> bytes:
-    """Msgpack values, empty where a record has none."""
-    return planes(np.fromiter(map(len, packed), np.int64, len(packed))) + blob(b"".join(packed))
+# --- bytes -----------------------------------------------------------------------------------------------------
 
 
-class MetaColumn:
-    """The metadata of one chunk, unpacked one record at a time."""
+def _check_names(values: Iterable[str], n: int) -> list[bytes]:
+    return [_name(name) for name in values]
 
-    def __init__(self, data: bytes, n: int) -> None:
-        cursor = Cursor(data)
-        lengths = cursor.planes(n)
-        self.data = cursor.blob()
-        cursor.end()
-        if lengths.max() > MAX_COLUMN or int(lengths.sum()) != len(self.data) or len(self.data) > MAX_COLUMN:
-            bad("metadata of the wrong length")
-        self.ends = np.concatenate([[0], np.cumsum(lengths.astype(np.int64))])
 
-    def raw(self, i: int) -> bytes:
-        return self.data[self.ends[i] : self.ends[i + 1]]
+def _name(name: str) -> bytes:
+    try:
+        raw = name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"the name {name!r} is not valid Unicode", remedy="rename the input") from error
+    if not raw or len(raw) > MAX_NAME or b"\0" in raw:
+        cause = f"the name {name[:40]!r} is empty, over {MAX_NAME} bytes, or contains NUL"
+        raise UsageError(cause, remedy="rename the input")
+    return raw
 
-    def __getitem__(self, i: int) -> Meta | None:
-        raw = self.raw(i)
-        value: Meta | None = unpack_json(raw, "a record's metadata") if raw else None
+
+def _check_meta(values: Sequence[Any], n: int) -> list[bytes]:
+    return [b"" if meta is None else _meta(meta) for meta in values]
+
+
+def _meta(meta: Any) -> bytes:
+    try:
+        if not isinstance(meta, dict):
+            raise ValueError("it is no map")
+        raw = pack_json(meta)
+    except ValueError as error:
+        raise UsageError(f"metadata that JSON cannot hold ({error})") from error
+    if len(raw) > MAX_META:
+        raise UsageError(f"metadata of {len(raw)} bytes for one record, over the limit of {MAX_META}")
+    return raw
+
+
+class _MetaColumn(BytesColumn):
+    most = MAX_META
+
+    def value(self, raw: bytes) -> Any:
+        value = unpack_json(raw, "a record's metadata") if raw else None
         if raw and not isinstance(value, dict):
             bad("a record's metadata is no map")
         return value
 
 
-def pack_points(points: NDArray[Any]) -> bytes:
-    """Points (N, 3) losslessly: their type, their count, then all first bytes of all numbers, all second bytes, ..."""
-    plain = np.ascontiguousarray(points, dtype=points.dtype.newbyteorder("<"))
-    shuffled = plain.reshape(-1).view(np.uint8).reshape(-1, plain.itemsize).T.tobytes()
-    kind = STORED_TYPES.index(_type_name(plain.dtype))
-    return kind.to_bytes(1, "little") + len(plain).to_bytes(8, "little") + blob(shuffled)
+def _check_bytes(values: Sequence[bytes], n: int) -> list[bytes]:
+    items = [bytes(item) for item in values]
+    if sum(map(len, items)) > MAX_COLUMN:
+        raise UsageError(f"more than {MAX_COLUMN} bytes in one batch", remedy="write smaller batches")
+    return items
 
 
-def _type_name(dtype: np.dtype[Any]) -> str:
-    return f"<{dtype.kind}{dtype.itemsize}"
+def _pack_bytes(items: list[bytes]) -> bytes:
+    return lengths(items) + blob(b"".join(items))
 
 
-def storable(points: NDArray[Any]) -> bool:
-    return points.ndim == 2 and points.shape[1] == 3 and _type_name(points.dtype) in STORED_TYPES
+# --- the table -------------------------------------------------------------------------------------------------
+
+COLUMNS: tuple[Column, ...] = (
+    Column(1, "names", "name", _check_names, pack_names, NameColumn),
+    Column(2, "frames", "frame", check_frames, pack_frames, unpack_frames),
+    Column(
+        3,
+        "points",
+        "points",
+        partial(_check_numbers, "points", np.int64),
+        planes,
+        partial(_unpack_integers, "a count of points"),
+    ),
+    Column(
+        4,
+        "distortion",
+        "distortion",
+        partial(_check_numbers, "distortion", np.float32),
+        _pack_distortion,
+        _unpack_distortion,
+    ),
+    Column(5, "meta", "meta", _check_meta, _pack_bytes, _MetaColumn, b""),
+    Column(6, "stored", "stored", stored.check, stored.pack, stored.StoredColumn, b""),
+    Column(
+        7, "turns", "turn", partial(_check_numbers, "turns", np.int64), planes, partial(_unpack_integers, "a turn"), 0
+    ),
+    Column(8, "more", "more", _check_bytes, _pack_bytes, BytesColumn, b""),
+    Column(9, "colour", "colour", _check_colour, _pack_colour, _unpack_colour),
+)
+BY_ID = {column.id: column for column in COLUMNS}
+BY_NAME = {column.name: column for column in COLUMNS}
 
 
-def unpack_points_stored(data: bytes) -> NDArray[Any]:
-    cursor = Cursor(data)
-    kind, count = cursor.number(1), cursor.number(8)
-    shuffled = cursor.blob()
-    cursor.end()
-    if kind >= len(STORED_TYPES):
-        bad(f"stored points of unknown type {kind}")
-    dtype = np.dtype(STORED_TYPES[kind])
-    if len(shuffled) != count * 3 * dtype.itemsize:
-        bad("stored points of the wrong length")
-    plain = np.ascontiguousarray(np.frombuffer(shuffled, np.uint8).reshape(dtype.itemsize, -1).T)
-    return plain.reshape(-1).view(dtype).reshape(-1, 3)
-
-
-def pack_stored(bodies: list[bytes]) -> bytes:
-    """Bodies written by `pack_points`, empty where a record is coded."""
-    return planes(np.fromiter(map(len, bodies), np.int64, len(bodies))) + b"".join(bodies)
-
-
-class StoredColumn:
-    """The stored points of one chunk, unpacked one record at a time."""
-
-    def __init__(self, data: bytes, n: int) -> None:
-        cursor = Cursor(data)
-        lengths = cursor.planes(n)
-        if lengths.max() > len(data) or int(lengths.sum()) != len(data) - cursor.at:
-            bad("stored points of the wrong length")
-        self.data = data
-        self.ends = cursor.at + np.concatenate([[0], np.cumsum(lengths.astype(np.int64))])
-
-    def raw(self, i: int) -> bytes:
-        return self.data[self.ends[i] : self.ends[i + 1]]
-
-    def __getitem__(self, i: int) -> NDArray[Any] | None:
-        raw = self.raw(i)
-        return unpack_points_stored(raw) if raw else None
+def title(number: int) -> str:
+    """What a column is called, one from the future too."""
+    return BY_ID[number].name if number in BY_ID else f"column {number}"

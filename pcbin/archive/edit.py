@@ -39,14 +39,14 @@ def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite
                     with archive.named():
                         rows = chunk.rows()
                     if rename and rows.names is not None:
-                        rows = replace(rows, names=free_names(writer, rows.names))
+                        rows = rows.named(free_names(writer, rows.names))
                     writer.write_rows(rows)
         return sum(map(len, archives))
 
 
 def _same_model(one: Archive, other: Archive) -> None:
     a, b = one.header, other.header
-    if (a.model_sha256, a.bits, a.points) != (b.model_sha256, b.bits, b.points):
+    if (a.model_sha256, a.bits, a.points, a.code) != (b.model_sha256, b.bits, b.points, b.code):
         raise ModelError(
             f"its codes are of model {b.model} ({b.model_sha256[:12]}), those of {one.path} of {a.model}"
             f" ({a.model_sha256[:12]})",

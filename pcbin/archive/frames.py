@@ -7,18 +7,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive.layout import bad
-from pcbin.archive.packing import Cursor, pack_bits, planes
+from pcbin.archive.faults import bad
+from pcbin.archive.packing import Cursor, planes
+from pcbin.errors import UsageError
 
 RADIUS_SHIFT = 33  # a radius keeps the upper 31 bits of its binary64: 11 of exponent, 19 of mantissa
 LARGEST_RADIUS = (0x7FF << (52 - RADIUS_SHIFT)) - 1
 STEP = 1.15e-6  # a centre is a multiple of its radius times this: at most 1e-6 of the radius off
 FARTHEST = 2.0**51  # in steps; a centre beyond it is kept exactly
-LEADING = 3  # bits after the leading one that are kept with a count's length
+LARGEST = 1e301  # of a centre's coordinate and of a radius; nothing overflows on the way to the world
 
 F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
+
+
+def check_frames(values: Any, n: int) -> F64:
+    """Frames (n, 4), centre and radius, from such an array or from the two apart."""
+    centres, radii = values if isinstance(values, tuple) else (values[:, :3], values[:, 3])
+    centres, radii = np.array(centres, np.float64), np.array(radii, np.float64)
+    for what, array, shape in (("centres", centres, (n, 3)), ("radii", radii, (n,))):
+        if array.shape != shape:
+            raise UsageError(f"{what} of shape {array.shape}, not {shape}")
+        unusable = ~(np.abs(array) <= LARGEST) | ((array < 0) & (what == "radii"))
+        if unusable.any():
+            raise UsageError(f"{what} holds {array[unusable].flat[0]}, which is no {what} an archive can keep")
+    return np.column_stack([centres, radii])
 
 
 def round_radii(radii: F64) -> U64:
@@ -28,14 +41,15 @@ def round_radii(radii: F64) -> U64:
     return np.minimum(upper, np.uint64(LARGEST_RADIUS))
 
 
-def pack_frames(centres: F64, radii: F64) -> bytes:
+def pack_frames(frames: F64) -> bytes:
     """Centres (n, 3) in steps of radius x STEP above a reference, radii rounded to 20 significant bits.
 
     The steps count from the origin, so that what was read from an archive packs again without change. A centre too
     far for that (its radius is zero, or tiny beside it) is kept exactly; one too far from the reference, as it is
     after rounding.
     """
-    upper = round_radii(radii)
+    centres = frames[:, :3]
+    upper = round_radii(np.ascontiguousarray(frames[:, 3]))
     steps = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64)[:, None] * STEP
     with np.errstate(over="ignore"):
         reach = steps * FARTHEST
@@ -47,88 +61,37 @@ def pack_frames(centres: F64, radii: F64) -> bytes:
     near = ~far & (np.abs(reference) < reach).all(axis=1)
     counts = np.zeros(centres.shape, np.int64)
     counts[near] = whole[near] - np.rint(reference / steps[near])
-    spans = np.ptp(placed[near], axis=0) if near.any() else np.zeros(3)
-    parts = [planes(upper)]
-    for axis in range(3):
-        hints = (float(spans[axis]), 0.0)
-        options = [_floats(reference[axis], hint) + pack_counts(counts[:, axis], steps[:, 0], hint) for hint in hints]
-        parts.append(min(options, key=len))
+    parts = [planes(upper), reference.astype("<f8").tobytes(), *(planes(counts[:, axis]) for axis in range(3))]
     kept = np.flatnonzero(~near & ((upper > 0) | centres.any(axis=1)))
     parts += [len(kept).to_bytes(4, "little"), kept.astype("<u4").tobytes(), placed[kept].astype("<f8").tobytes()]
     return b"".join(parts)
 
 
-def unpack_frames(data: bytes, n: int) -> tuple[F64, F64]:
-    """Centres (n, 3) and radii (n,)."""
+def unpack_frames(data: bytes, n: int) -> F64:
+    """Frames (n, 4): centre and radius."""
     cursor = Cursor(data)
     upper = cursor.planes(n)
     if upper.max() > LARGEST_RADIUS:
         bad("a radius that is no finite number")
-    radii = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64)
+    frames = np.zeros((n, 4))
+    radii = frames[:, 3] = (upper << np.uint64(RADIUS_SHIFT)).view(np.float64)
     steps = radii * STEP
-    centres = np.zeros((n, 3))
-    for axis in range(3):
-        reference, span = np.frombuffer(cursor.take(16), "<f8")
-        counts = unpack_counts(cursor, steps, span)
-        with np.errstate(all="ignore"):
-            base = np.rint(np.divide(reference, steps, out=np.zeros(n), where=steps > 0))
-            centres[:, axis] = (counts.astype(np.float64) + base) * steps
+    reference = np.frombuffer(cursor.take(24), "<f8")
+    with np.errstate(all="ignore"):
+        for axis in range(3):
+            counts = cursor.planes(n)
+            if counts.max() >= 1 << 53:
+                bad("a centre out of range")
+            if counts.any() or reference[axis]:  # else normalised clouds
+                base = np.rint(np.divide(reference[axis], steps, out=np.zeros(n), where=steps > 0))
+                frames[:, axis] = (counts.astype(np.float64) + base) * steps
     exact = cursor.number(4)
     where = np.frombuffer(cursor.take(4 * exact), "<u4")
     given = np.frombuffer(cursor.take(24 * exact), "<f8").reshape(exact, 3)
     cursor.end()
     if (where[1:] <= where[:-1]).any() or (exact and where[-1] >= n):
         bad("centres for records that the chunk does not have")
-    centres[where] = given
-    if not np.isfinite(centres).all():
-        bad("a centre that is no finite number")
-    return centres, radii
-
-
-def pack_counts(counts: I64, steps: F64, span: float) -> bytes:
-    """Counts (n,) below 2**52: how far each one's bit length is below that of span / step, with the bits after its
-    leading one (these pack well), then the remaining bits as they are."""
-    lengths = _bit_lengths(counts)
-    inside, rest = _split(lengths)
-    leading = (counts >> rest) & ((1 << inside) - 1)
-    gaps = (_expected(steps, span) - lengths) % 64
-    return planes(gaps << LEADING | leading) + pack_bits(counts & ((1 << rest) - 1), rest)
-
-
-def unpack_counts(cursor: Cursor, steps: F64, span: float) -> I64:
-    symbols = cursor.planes(len(steps)).astype(np.int64)
-    if not span and not symbols.any():  # normalised clouds
-        return symbols
-    lengths = (_expected(steps, span) - (symbols >> LEADING)) % 64
-    if symbols.max() >= 64 << LEADING or lengths.max() > 52:
-        bad("a centre out of range")
-    inside, rest = _split(lengths)
-    ones = np.where(lengths > 0, 1 << inside, 0)
-    leading = symbols & ((1 << LEADING) - 1)
-    if (leading >= 1 << inside).any():
-        bad("a centre out of range")
-    counts: I64 = (ones | leading) << rest | cursor.bits(rest)
-    return counts
-
-
-def _bit_lengths(counts: NDArray[Any]) -> I64:
-    return np.frexp(counts.astype(np.float64))[1].astype(np.int64)
-
-
-def _split(lengths: I64) -> tuple[I64, I64]:
-    """Of the bits after the leading one: how many go with the length, how many stay."""
-    after = np.maximum(lengths - 1, 0)
-    inside = np.minimum(after, LEADING)
-    return inside, after - inside
-
-
-def _expected(steps: F64, span: float) -> I64:
-    """The bit length of span / step, 0 to 63; 0 where that is no number."""
-    with np.errstate(all="ignore"):
-        ratio = span / steps
-    usable = np.isfinite(ratio) & (ratio >= 1)
-    return np.minimum(_bit_lengths(np.where(usable, ratio, 0)), 63)
-
-
-def _floats(*values: float) -> bytes:
-    return np.array(values, "<f8").tobytes()
+    frames[where, :3] = given
+    if not (np.abs(frames) <= 2 * LARGEST).all():  # rounded up
+        bad("a frame beyond every coordinate")
+    return frames

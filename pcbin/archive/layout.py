@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
 
-import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive.record import Header
-from pcbin.errors import FormatError
+from pcbin.archive.faults import bad
+from pcbin.archive.header import Header
+from pcbin.archive.jsonpack import MAX_META, pack_json, unpack_json
 
 SIGNATURE = b"\x89PCB\r\n\x1a\n"
 VERSION = (1, 0)
 REQUIRED_FLAGS = 0  # the required flags this reader knows
 ALIGNMENT = 64  # codes start at a multiple of this
 
-MAX_HEADER = 1 << 22
 MAX_CHUNK_RECORDS = 1 << 16
 MAX_COLUMNS = 64
 MAX_CODE_BYTES = 1 << 13
@@ -55,28 +54,14 @@ def crc(data: bytes | NDArray[np.uint8], start: int = 0) -> int:
     return zlib.crc32(data, start)  # type: ignore[arg-type]  # an array is a buffer
 
 
-def bad(cause: str) -> NoReturn:
-    """Raise FormatError; readers add the path on the way out."""
-    raise FormatError(cause)
-
-
 # --- header ----------------------------------------------------------------------------------------------------
 
 
 def pack_header(header: Header) -> bytes:
     """Signature, version, flags and the msgpack of the header, with its checksums."""
-    body = pack_json(
-        {
-            "model": header.model,
-            "model_sha256": header.model_sha256,
-            "bits": header.bits,
-            "points": header.points,
-            "creator": header.creator,
-            "meta": header.meta,
-        }
-    )
-    if len(body) > MAX_HEADER:
-        bad(f"a header of {len(body)} bytes is over the limit of {MAX_HEADER}")
+    body = pack_json(asdict(header))
+    if len(body) > MAX_META:
+        bad(f"a header of {len(body)} bytes is over the limit of {MAX_META}")
     fixed = _HEADER.pack(SIGNATURE, *VERSION, 0, len(body), crc(body))
     return fixed + _CRC.pack(crc(fixed)) + body
 
@@ -97,8 +82,8 @@ def header_length(data: bytes) -> int:
         bad(needed)
     if flags & ~REQUIRED_FLAGS:
         bad(f"{needed} (required flags {flags & ~REQUIRED_FLAGS:#x} unknown)")
-    if length > MAX_HEADER:
-        bad(f"a header of {length} bytes is over the limit of {MAX_HEADER}")
+    if length > MAX_META:
+        bad(f"a header of {length} bytes is over the limit of {MAX_META}")
     return HEADER_SIZE + int(length)
 
 
@@ -109,50 +94,18 @@ def unpack_header(data: bytes) -> Header:
     body = data[HEADER_SIZE:]
     if crc(body) != _HEADER.unpack_from(data)[-1]:
         bad("the header's checksum does not match")
-    fields = unpack_json(body, "the header")
-    kinds = {"model": str, "model_sha256": str, "bits": int, "points": int, "creator": str, "meta": dict}
-    if not isinstance(fields, dict) or any(type(fields.get(key)) is not kind for key, kind in kinds.items()):
+    found = unpack_json(body, "the header")
+    if not isinstance(found, dict):
+        bad("the header is no map")
+    optional: dict[str, Any] = {field.name: field.default for field in fields(Header) if field.default is not MISSING}
+    values: dict[str, Any] = {field.name: found.get(field.name, optional.get(field.name)) for field in fields(Header)}
+    kinds = {"str": str, "int": int, "Meta": dict}
+    if any(type(values[field.name]) is not kinds[str(field.type)] for field in fields(Header)):
         bad("the header lacks a field or has one of the wrong type")
-    header = Header(**{key: fields[key] for key in kinds})
+    header = Header(**values)
     if not 0 < header.bits <= 8 * MAX_CODE_BYTES or header.bits % 8 or not 0 < header.points < 1 << 32:
         bad(f"the header states {header.bits} bits and {header.points} points")
     return header
-
-
-def unpack_json(data: bytes, what: str) -> Any:
-    """A msgpack value of JSON's types only."""
-    try:
-        value = msgpack.unpackb(data, ext_hook=_no_extensions)
-        _check_json(value)
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
-        bad(f"{what} is no valid msgpack ({error or type(error).__name__})")
-    return value
-
-
-def _no_extensions(code: int, data: bytes) -> NoReturn:
-    raise ValueError(f"extension type {code}")
-
-
-def _check_json(value: Any) -> None:
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError("a key that is no string")
-        for item in value.values():
-            _check_json(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_json(item)
-    elif value is not None and type(value) not in (str, int, float, bool):
-        raise ValueError(f"a value of type {type(value).__name__}")
-
-
-def pack_json(value: Any) -> bytes:
-    """Msgpack of a JSON value. Raises ValueError for anything else."""
-    try:
-        _check_json(value)
-        return bytes(msgpack.packb(value))
-    except (TypeError, OverflowError, RecursionError) as error:
-        raise ValueError(str(error)) from error
 
 
 # --- blocks ----------------------------------------------------------------------------------------------------

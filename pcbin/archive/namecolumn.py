@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive.layout import bad
-from pcbin.archive.packing import Cursor, blob, planes
+from pcbin.archive.faults import bad
+from pcbin.archive.packing import BytesColumn, Cursor, blob, planes
 
 MAX_NAME = 4096  # bytes of UTF-8
 MAX_NAMES = 1 << 20  # bytes of all names of a column
@@ -44,7 +44,7 @@ def _reorder(text: bytes, places: NDArray[np.int64]) -> bytes:
     return ordered.tobytes()
 
 
-class NameColumn:
+class NameColumn(BytesColumn):
     """The names of one chunk, put together one at a time."""
 
     def __init__(self, data: bytes, n: int) -> None:
@@ -80,21 +80,19 @@ class NameColumn:
         start, end = self.ends[head] - self.own[head], self.ends[i]
         return self.text[start : start + self.shared[i]] + self.text[end - self.own[i] : end]
 
-    def __getitem__(self, i: int) -> str:
-        return _text(self.raw(i))
+    def value(self, raw: bytes) -> str:
+        return _text(raw)
 
     def all_raw(self) -> list[bytes]:
         text, ends, own = self.text, self.ends.tolist(), self.own.tolist()
-        names, head = [], b""
+        names: list[bytes] = []
+        head = b""
         for i, (end, length, shared) in enumerate(zip(ends, own, self.shared.tolist(), strict=True)):
             tail = text[end - length : end]
             if i % HEAD_EVERY == 0:
                 head = tail
             names.append(head[:shared] + tail if shared else tail)
         return names
-
-    def all(self) -> list[str]:
-        return [_text(name) for name in self.all_raw()]
 
     def find(self, name: bytes) -> list[int]:
         """The numbers in this chunk of the records with that name; one, or none, in a sound archive."""

@@ -14,9 +14,12 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive.layout import bad, crc
+from pcbin.archive import layout
+from pcbin.archive.faults import bad
+from pcbin.archive.layout import crc
 from pcbin.archive.namecolumn import NameColumn, pack_names
 from pcbin.archive.packing import Cursor, planes
+from pcbin.archive.source import Source
 from pcbin.errors import UsageError
 
 FENCES, HASHES = 1, 2
@@ -172,6 +175,65 @@ def unpack_page(page: Page, data: bytes) -> tuple[NDArray[np.uint64], NDArray[np
     return np.cumsum(differences) + np.uint64(page.base), chunks
 
 
+class Lookup:
+    """The name indexes of an archive as a reader uses them: which chunks may hold a name."""
+
+    def __init__(self, source: Source, footer: layout.Footer) -> None:
+        self._source, self._footer = source, footer
+        self._fences: dict[int, list[tuple[bytes, bytes]]] = {}
+
+    def candidates(self, name: bytes) -> Iterator[int]:
+        """The chunks that may hold a name."""
+        k = 0
+        for row, part in enumerate(self._footer.names):
+            first, count = int(part["chunk"]), int(part["chunks"])
+            yield from range(k, first)  # not indexed: look
+            yield from (first + hit for hit in self._hits(row, name) if hit < count)
+            k = first + count
+        yield from range(k, len(self._footer.chunks))
+
+    def _hits(self, row: int, name: bytes) -> Iterable[int]:
+        kind = int(self._footer.names[row]["kind"])
+        if kind == FENCES:
+            return [k for k, (low, high) in enumerate(self._fences_of(row)) if low <= name <= high]
+        if kind == HASHES:
+            return self._page(row, name)
+        return range(int(self._footer.names[row]["chunks"]))
+
+    def block(self, row: int, length: int | None = None) -> tuple[layout.Block, bytes]:
+        """The header of a NAME block, and its payload, or the first `length` bytes of that."""
+        part = self._footer.names[row]
+        offset, whole = int(part["offset"]), int(part["length"])
+        data = self._source.read(offset, whole if length is None else min(whole, layout.BLOCK_SIZE + length))
+        block = layout.unpack_block(data, offset, offset + whole)
+        if block.kind != layout.INDEX:
+            bad(f"no index of names at byte {offset}")
+        return block, data[layout.BLOCK_SIZE :]
+
+    def _fences_of(self, row: int) -> list[tuple[bytes, bytes]]:
+        if row not in self._fences:
+            block, data = self.block(row)
+            if crc(data) != block.crc:
+                bad("the index of names does not match its checksum")
+            names = NameColumn(data, 2 * int(self._footer.names[row]["chunks"])).all_raw()
+            self._fences[row] = list(zip(names[::2], names[1::2], strict=True))
+        return self._fences[row]
+
+    def _page(self, row: int, name: bytes) -> list[int]:
+        block, data = self.block(row, READ_AHEAD)
+        size = table_size(page_bits(data))
+        if size > len(data):
+            block, data = self.block(row, size)
+        head = data[:size]
+        if crc(head) != block.crc:
+            bad("the index of names does not match its checksum")
+        page = page_of(head, crc(name))
+        if page.end > block.length:
+            bad("the index of names is cut off")
+        packed = self._source.read(block.offset + layout.BLOCK_SIZE + page.start, page.end - page.start)
+        return look_up(page, packed, name)
+
+
 @dataclass(frozen=True)
 class Summary:
     """What an index must know of a chunk's names."""
@@ -195,9 +257,13 @@ def matches(payload: bytes, checksum: int, kind: int, chunks: list[Summary]) -> 
         pairs = zip(fences[::2], fences[1::2], chunks, strict=True)
         return all(low <= chunk.low and chunk.high <= high for low, high, chunk in pairs)
     bits = page_bits(payload)
+    table = payload[: table_size(bits)]
+    counts = np.frombuffer(table, PAGE_ENTRY, 1 << bits, 1)["records"]
+    if int(counts.sum(dtype=np.uint64)) != sum(len(chunk.hashes) for chunk in chunks):
+        return False  # before anything is unpacked
     found = []
-    for number in range(1 << bits):
-        page = page_of(payload[: table_size(bits)], number << (32 - bits))
+    for number in np.flatnonzero(counts).tolist():
+        page = page_of(table, number << (32 - bits))
         hashes, numbers = unpack_page(page, payload[page.start : page.end])
         found.append(hashes << np.uint64(16) | numbers)
     here = [chunk.hashes << np.uint64(16) | np.uint64(k) for k, chunk in enumerate(chunks)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive.layout import bad
+from pcbin.archive.faults import bad
 
 MAX_DEPTH = 21
 

@@ -1,19 +1,20 @@
-"""Numbers and bytes, packed and unpacked: byte planes, bit fields, zstd within limits. Knows of no column."""
+"""Numbers and bytes, packed and unpacked: byte planes, blobs, zstd within limits. Knows of no column."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, overload
 
 import numpy as np
 import zstandard
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pcbin.archive.layout import bad
+from pcbin.archive.faults import bad
 
 MAX_COLUMN = 1 << 22  # bytes of names or metadata in one chunk, unpacked
-MAX_RATIO = 64  # a blob unpacks to no more than MAX_COLUMN bytes or this many times its own length
+MAX_RATIO = 16  # a blob unpacks to no more than MAX_COLUMN bytes or this many times its own length
 
 
 class _Zstd(threading.local):
@@ -36,6 +37,59 @@ def _unzstd(data: bytes, size: int) -> bytes:
     except zstandard.ZstdError as error:
         bad(f"zstd: {error}")
     bad("a zstd frame does not hold what the column states")
+
+
+class BytesColumn(Sequence[Any]):
+    """n byte strings, written as `lengths` and a `blob` of them all, each made a value when it is asked for."""
+
+    most = MAX_COLUMN  # bytes of one
+
+    def __init__(self, data: bytes, n: int) -> None:
+        """Raises FormatError unless `data` is the column of n records."""
+        cursor = Cursor(data)
+        sizes = cursor.planes(n)
+        self.data = self.read(cursor)
+        cursor.end()
+        if sizes.max() > self.most or int(sizes.sum()) != len(self.data):
+            bad("a column of the wrong length")
+        self.ends = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])
+
+    def read(self, cursor: Cursor) -> bytes:
+        """All the strings, one after the other."""
+        data = cursor.blob()
+        if len(data) > MAX_COLUMN:
+            bad(f"a column of {len(data)} bytes is over the limit of {MAX_COLUMN}")
+        return data
+
+    def value(self, raw: bytes) -> Any:
+        """What the bytes of a record mean. Raises FormatError."""
+        return raw
+
+    def raw(self, i: int) -> bytes:
+        return self.data[self.ends[i] : self.ends[i + 1]]
+
+    def all_raw(self) -> list[bytes]:
+        ends = self.ends.tolist()
+        return [self.data[start:end] for start, end in pairwise(ends)]
+
+    def verify(self, i: int) -> None:
+        """Raises FormatError unless the value of record i is sound."""
+        self[i]
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.value, self.all_raw())
+
+    @overload
+    def __getitem__(self, i: int) -> Any: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Any]: ...
+    def __getitem__(self, i: int | slice) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        return self.value(self.raw(range(len(self))[i]))
 
 
 class Cursor:
@@ -67,21 +121,23 @@ class Cursor:
 
     def blob(self) -> bytes:
         """Bytes written by `blob`."""
+        size, packed = self._blob()
+        return packed if size == len(packed) else _unzstd(packed, size)
+
+    def blob_size(self) -> int:
+        """The size of the blob here, which ends the column; it stays to be read."""
+        at = self.at
+        size, _ = self._blob()
+        self.end()
+        self.at = at
+        return size
+
+    def _blob(self) -> tuple[int, bytes]:
         size, length = self.number(8), self.number(8)
         packed = self.take(length)
-        if size == length:
-            return packed
         if size > MAX_COLUMN and size > MAX_RATIO * length:
             bad(f"{length} bytes that claim to unpack to {size}")
-        return _unzstd(packed, size)
-
-    def bits(self, widths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Numbers written by `pack_bits`."""
-        starts, total = _bit_starts(widths)
-        data = np.frombuffer(self.take((total + 7) // 8) + bytes(8), np.uint8)
-        words = sliding_window_view(data, 8)[starts >> 3].view("<i8")[:, 0]
-        values: NDArray[np.int64] = words >> (starts & 7) & ((1 << widths) - 1)
-        return values
+        return size, packed
 
     def end(self) -> None:
         if self.at != len(self.data):
@@ -102,23 +158,14 @@ def planes(values: NDArray[Any]) -> bytes:
     return b"".join(parts)
 
 
+def lengths(items: list[bytes]) -> bytes:
+    """The lengths of byte strings as planes."""
+    return planes(np.fromiter(map(len, items), np.int64, len(items)))
+
+
 def blob(data: bytes) -> bytes:
     """Bytes, packed where that helps and a reader may unpack it."""
     packed = min(_ZSTD.packer.compress(data), _ZSTD.text_packer.compress(data), key=len)
     allowed = len(data) <= max(MAX_COLUMN, MAX_RATIO * len(packed))
     body = packed if len(packed) < len(data) and allowed else data
     return len(data).to_bytes(8, "little") + len(body).to_bytes(8, "little") + body
-
-
-def pack_bits(values: NDArray[np.int64], widths: NDArray[np.int64]) -> bytes:
-    """Numbers (n,), each below 2**width with widths up to 55, one after the other, lowest bit first."""
-    starts, total = _bit_starts(widths)
-    data = np.zeros((total + 7) // 8 + 8, np.uint8)
-    shifted = (values << (starts & 7)).astype("<i8")[:, None].view(np.uint8)
-    np.bitwise_or.at(data, (starts >> 3)[:, None] + np.arange(8), shifted)
-    return data[:-8].tobytes()
-
-
-def _bit_starts(widths: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    ends = np.cumsum(widths)
-    return ends - widths, int(ends[-1])

@@ -8,22 +8,22 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, repeat
 from types import TracebackType
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive import columns as c
 from pcbin.archive import layout
-from pcbin.archive import nameindex as n
 from pcbin.archive.chunk import Chunk
-from pcbin.archive.namecolumn import NameColumn
-from pcbin.archive.record import Batch, Damage, Record
+from pcbin.archive.faults import bad
+from pcbin.archive.nameindex import Lookup
+from pcbin.archive.record import Batch, Record
 from pcbin.archive.scan import find_footer, read_header
 from pcbin.archive.source import Place, open_source
-from pcbin.errors import FormatError, RecordError
+from pcbin.errors import FormatError, RecordError, UsageError
 
 CACHED = 4  # chunks kept
 
@@ -31,8 +31,9 @@ CACHED = 4  # chunks kept
 class Archive(Sequence[Record]):
     """A sequence of records, and a context manager.
 
-    `archive[i]` and `archive["name"]` give a Record, slices a list of them; a missing one is RecordError, anything
-    damaged FormatError. `header` is the archive's Header; `end` where an appended part would begin.
+    `archive[i]` and `archive["name"]` give a Record; slices, sequences of numbers and boolean masks a list of them. A
+    missing one is RecordError, anything damaged FormatError. `codes`, `names`, `distortion`, `frames`, `turns` and
+    `points` are whole columns. `header` is the archive's Header; `end` where an appended part would begin.
     """
 
     def __init__(self, path: Place) -> None:
@@ -41,10 +42,10 @@ class Archive(Sequence[Record]):
         self.size = self.source.size
         self._chunks: OrderedDict[int, Chunk] = OrderedDict()  # the last few used
         self._lock = threading.Lock()
-        self._fences: dict[int, list[tuple[bytes, bytes]]] = {}
         with self.named():
             self.header, self.header_size = read_header(self.source)
             self.footer, self.end, self.sound_end = find_footer(self.source, self.header_size, self.header.code_bytes)
+        self.lookup = Lookup(self.source, self.footer)
         self._firsts = np.concatenate([[0], np.cumsum(self.footer.chunks["records"], dtype=np.int64)]).tolist()
 
     @contextmanager
@@ -60,6 +61,13 @@ class Archive(Sequence[Record]):
     @staticmethod
     def _remedy(error: FormatError) -> str:
         return "pcbin verify tells what is lost, pcbin repair saves the rest" if "checksum" in error.cause else ""
+
+    def _missing(self, cause: str) -> Exception:
+        """The error for a record that is not there."""
+        return RecordError(cause, path=self.path)
+
+    def __repr__(self) -> str:
+        return f"<pcbin.Archive {self.path}: {len(self):,} records of {self.header.model}>"
 
     def __enter__(self) -> Archive:
         return self
@@ -81,16 +89,38 @@ class Archive(Sequence[Record]):
     @overload
     def __getitem__(self, key: int | str) -> Record: ...
     @overload
-    def __getitem__(self, key: slice) -> list[Record]: ...
-    def __getitem__(self, key: int | str | slice) -> Record | list[Record]:
+    def __getitem__(self, key: slice | Sequence[int] | Sequence[bool] | NDArray[Any]) -> list[Record]: ...
+    def __getitem__(self, key: Any) -> Record | list[Record]:
         if isinstance(key, slice):
             return [self[i] for i in range(*key.indices(len(self)))]
-        i = self.find(key) if isinstance(key, str) else range(len(self))[key] if -len(self) <= key < len(self) else -1
-        if i < 0:
-            raise RecordError(f"no record {key} among {len(self)}", path=self.path)
+        if isinstance(key, str):
+            return self._record(self.find(key))
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            return self._record(self._number(int(key)))
+        return [self._record(self._number(i)) for i in self._numbers(key)]
+
+    def _record(self, i: int) -> Record:
         chunk = self._chunk_of(i)
         with self.named():
             return chunk.record(i - chunk.first)
+
+    def _number(self, i: int) -> int:
+        if not -len(self) <= i < len(self):
+            raise self._missing(f"no record {i} among {len(self)}")
+        return i % len(self)
+
+    def _numbers(self, key: Any) -> list[int]:
+        """The numbers that a sequence of them, or a mask over all records, chooses."""
+        chosen = np.asarray(key) if len(key) else np.zeros(0, int)
+        if chosen.dtype == bool and chosen.shape == (len(self),):
+            return np.flatnonzero(chosen).tolist()
+        if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+            raise UsageError(
+                f"{chosen.dtype} of shape {chosen.shape} choose no records",
+                remedy=f"give a number, a name, a slice, numbers, or a mask of {len(self)}",
+            )
+        numbers: list[int] = chosen.tolist()
+        return numbers
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a record with this name."""
@@ -103,10 +133,8 @@ class Archive(Sequence[Record]):
 
     def __iter__(self) -> Iterator[Record]:
         for chunk in self.chunks():
-            for i in range(chunk.records):
-                with self.named():
-                    record = chunk.record(i)
-                yield record
+            with self.named():
+                yield from chunk.iterate()
 
     def batches(self) -> Iterator[Batch]:
         """All records, as they lie in the chunks of the archive (a few thousand each)."""
@@ -167,70 +195,16 @@ class Archive(Sequence[Record]):
             raw = name.encode("utf-8")
         except UnicodeEncodeError:
             raw = b""
-        found = []
-        for k in self._candidates(raw) if raw else ():
-            chunk = self.chunk(k)
-            with self.named():
+        found: list[int] = []
+        with self.named():
+            for k in self.lookup.candidates(raw) if raw else ():
+                chunk = self.chunk(k)
                 found += [chunk.first + i for i in chunk.names.find(raw)] if chunk.names is not None else []
         if not found:
-            raise RecordError(f"no record named {name!r}", path=self.path)
+            raise self._missing(f"no record named {name!r}")
         if len(found) > 1:
             raise FormatError(f"{len(found)} records are named {name!r}", path=self.path)
         return found[0]
-
-    def _candidates(self, name: bytes) -> Iterator[int]:
-        """The chunks that may hold a name."""
-        k = 0
-        for row, part in enumerate(self.footer.names):
-            first, count = int(part["chunk"]), int(part["chunks"])
-            yield from range(k, first)  # not indexed: look
-            with self.named():
-                hits = self._look_up(row, name)
-            yield from (first + hit for hit in hits if hit < count)
-            k = first + count
-        yield from range(k, len(self.footer.chunks))
-
-    def _look_up(self, row: int, name: bytes) -> list[int]:
-        kind = int(self.footer.names[row]["kind"])
-        if kind == n.FENCES:
-            fences = self._fences_of(row)
-            return [k for k, (low, high) in enumerate(fences) if low <= name <= high]
-        if kind == n.HASHES:
-            return self._page(row, name)
-        return list(range(int(self.footer.names[row]["chunks"])))
-
-    def name_block(self, row: int, length: int) -> tuple[layout.Block, bytes]:
-        """The header of a NAME block, and up to `length` bytes of its payload."""
-        part = self.footer.names[row]
-        offset, whole = int(part["offset"]), int(part["length"])
-        data = self.source.read(offset, min(whole, layout.BLOCK_SIZE + length))
-        block = layout.unpack_block(data, offset, offset + whole)
-        if block.kind != layout.INDEX:
-            layout.bad(f"no index of names at byte {offset}")
-        return block, data[layout.BLOCK_SIZE :]
-
-    def _fences_of(self, row: int) -> list[tuple[bytes, bytes]]:
-        if row not in self._fences:
-            block, data = self.name_block(row, self.size)
-            if layout.crc(data) != block.crc:
-                layout.bad("the index of names does not match its checksum")
-            names = NameColumn(data, 2 * int(self.footer.names[row]["chunks"])).all_raw()
-            self._fences[row] = list(zip(names[::2], names[1::2], strict=True))
-        return self._fences[row]
-
-    def _page(self, row: int, name: bytes) -> list[int]:
-        block, data = self.name_block(row, n.READ_AHEAD)
-        bits = n.page_bits(data)
-        if n.table_size(bits) > len(data):
-            block, data = self.name_block(row, n.table_size(bits))
-        head = data[: n.table_size(bits)]
-        if layout.crc(head) != block.crc:
-            layout.bad("the index of names does not match its checksum")
-        page = n.page_of(head, layout.crc(name))
-        if page.end > block.length:
-            layout.bad("the index of names is cut off")
-        packed = self.source.read(block.offset + layout.BLOCK_SIZE + page.start, page.end - page.start)
-        return n.look_up(page, packed, name)
 
     # --- codes -------------------------------------------------------------------------------------------------
 
@@ -254,8 +228,40 @@ class Archive(Sequence[Record]):
             codes = np.frombuffer(mapped, np.uint8, len(self) * width, int(places[0])).reshape(len(self), width)
             for k, (first, last) in enumerate(pairwise(self._firsts)):
                 if layout.crc(codes[first:last]) != table["crc"][k]:
-                    layout.bad("the codes do not match their checksum")
+                    bad("the codes do not match their checksum")
         return codes
+
+    # --- columns -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def distortion(self) -> NDArray[np.float32]:
+        """(n,) float32, read-only; NaN where it is unknown."""
+        return self._array("distortion", np.float32(np.nan), ())
+
+    @cached_property
+    def points(self) -> NDArray[np.int64]:
+        """How many points the sources had: (n,) int64, read-only; 0 where that is unknown."""
+        return self._array("points", np.int64(0), ())
+
+    @cached_property
+    def frames(self) -> NDArray[np.float64]:
+        """Centres and radii (n, 4) float64, read-only; NaN where there are none. `turns` go with them."""
+        return self._array("frames", np.float64(np.nan), (4,))
+
+    @cached_property
+    def turns(self) -> NDArray[np.int64]:
+        """Numbers of `pcbin.orientation` (n,) int64, read-only; 0 for clouds as they lie."""
+        return self._array("turns", np.int64(0), ())
+
+    def _array(self, name: str, missing: np.generic, shape: tuple[int, ...]) -> NDArray[Any]:
+        values = np.full((len(self), *shape), missing)
+        for chunk in self.chunks():
+            with self.named():
+                column = chunk.column(name)
+            if column is not None:
+                values[chunk.first : chunk.first + chunk.records] = column
+        values.flags.writeable = False
+        return values
 
     # --- the whole ---------------------------------------------------------------------------------------------
 
@@ -269,21 +275,15 @@ class Archive(Sequence[Record]):
             block = layout.unpack_block(self.source.read(at, layout.BLOCK_SIZE), at, self.size)
             data = self.source.read(at + layout.BLOCK_SIZE, block.length)
             if block.kind != layout.MODEL or layout.crc(data) != block.crc:
-                layout.bad("the model inside does not match its checksum")
+                bad("the model inside does not match its checksum")
         return data
-
-    def verify(self) -> list[Damage]:
-        """Read everything and list what is damaged; an empty list vouches for every record."""
-        from pcbin.archive.check import verify
-
-        return verify(self)
 
     def bytes_by_column(self) -> dict[str, int]:
         """Where the bytes go: codes, each column, the index of names, a model, and the rest as `structure`."""
         sizes = {"codes": len(self) * self.header.code_bytes}
         for chunk in self.chunks():
             for column, _, _, length in chunk.directory.columns:
-                title = c.TITLES.get(column, f"column {column}")
+                title = c.title(column)
                 sizes[title] = sizes.get(title, 0) + length
         if len(self.footer.names):
             sizes["name index"] = int(self.footer.names["length"].sum())
@@ -313,7 +313,7 @@ class Names(Sequence[str | None]):
 
     def __iter__(self) -> Iterator[str | None]:
         for chunk in self._archive.chunks():
-            yield from [None] * chunk.records if chunk.names is None else chunk.names.all()
+            yield from repeat(None, chunk.records) if chunk.names is None else chunk.names
 
     def __contains__(self, name: object) -> bool:
         return name in self._archive

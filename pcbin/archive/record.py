@@ -1,73 +1,170 @@
-"""What goes into an archive and comes out of it: the header, batches of records, one record, a damage.
+"""What goes into an archive and comes out of it: batches of records in columns, one record, a damage.
 Knows nothing of bytes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin import orientation
+from pcbin.archive.columns import BY_NAME, COLUMNS
+from pcbin.archive.header import Meta
+from pcbin.archive.stored import Stored
 from pcbin.cloud import Frame
-
-Meta = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Header:
-    """What all records of an archive share.
-
-    `model_sha256` is the hex SHA-256 of the weights file the codes belong to; `bits` the length of a code, a
-    multiple of 8; `points` how many points a decoded cloud has; `meta` whatever JSON the user attaches.
-    """
-
-    model: str
-    model_sha256: str
-    bits: int = 128
-    points: int = 2048
-    creator: str = ""
-    meta: Meta = field(default_factory=dict)
-
-    @property
-    def code_bytes(self) -> int:
-        return self.bits // 8
+from pcbin.errors import UsageError
 
 
-@dataclass(frozen=True)
-class Batch:
-    """n records in columns; a column that is None is not kept.
+class Batch(Mapping[str, Any]):
+    """n records: their codes (n, bits / 8) uint8, and a mapping from the names of columns to values.
 
-    codes (n, bits / 8) uint8; names unique; centres (n, 3) and radii (n,) float64, both or neither; points (n,) how
-    many points each source had; distortion (n,) float32, Chamfer distance (mean form, unit frame), NaN where
-    unknown; meta JSON per record; stored: where not None, the points (N, 3) kept losslessly instead of coded.
+    names unique; centres (n, 3) and radii (n,) float64 of the bounding box, both or neither, which is the column
+    `frames` (n, 4); turns (n,) int64, numbers of `pcbin.orientation`; points (n,) int64, how many the source had;
+    distortion (n,) float32, Chamfer distance (mean form, unit frame), NaN where unknown; meta JSON or None per record;
+    stored: points (N, 3) kept instead of coded, None for the others; more: bytes that refine the code; colour (n, 3)
+    uint8. Every column is an attribute too; one that is None is not kept. An archive's batches unpack stored points
+    and metadata one at a time.
     """
 
     codes: NDArray[np.uint8]
-    names: list[str] | None = None
-    centres: NDArray[np.float64] | None = None
-    radii: NDArray[np.float64] | None = None
-    points: NDArray[np.int64] | None = None
-    distortion: NDArray[np.float32] | None = None
-    meta: list[Meta | None] | None = None
-    stored: list[NDArray[Any] | None] | None = None
+
+    def __init__(
+        self,
+        codes: NDArray[np.uint8],
+        names: Any = None,
+        *,
+        centres: Any = None,
+        radii: Any = None,
+        **columns: Any,
+    ) -> None:
+        """Raises UsageError for a column that archives do not have, or half a frame."""
+        self.codes = codes
+        if (centres is None) != (radii is None):
+            raise UsageError("a frame needs both its centre and its radius")
+        given = {"names": names, **columns}
+        if centres is not None:
+            given["frames"] = centres, radii
+        if unknown := given.keys() - BY_NAME.keys():
+            raise UsageError(f"no column {min(unknown)}", remedy=f"choose from {', '.join(BY_NAME)}")
+        self._columns = {name: values for name, values in given.items() if values is not None}
+
+    def replace(self, **columns: Any) -> Batch:
+        """The same records with other codes, or other values in these columns."""
+        others = {name: values for name, values in self._columns.items() if name != "frames"}
+        frames = {"centres": self.centres, "radii": self.radii}
+        return Batch(**{"codes": self.codes, **others, **frames, **columns})
+
+    def __getattr__(self, name: str) -> Any:
+        if name in BY_NAME:
+            return self._columns.get(name)
+        raise AttributeError(name)
+
+    @property
+    def centres(self) -> Any:
+        """(n, 3) float64, None without frames."""
+        return self._half(0, np.s_[:, :3])
+
+    @property
+    def radii(self) -> Any:
+        """(n,) float64, None without frames."""
+        return self._half(1, np.s_[:, 3])
+
+    def _half(self, which: int, part: Any) -> Any:
+        frames = self._columns.get("frames")
+        return frames[which] if isinstance(frames, tuple) else None if frames is None else frames[part]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
 
     def __len__(self) -> int:
         return len(self.codes)
 
+    def __bool__(self) -> bool:
+        return bool(len(self.codes))
 
-@dataclass(frozen=True)
+    def __repr__(self) -> str:
+        return f"<pcbin.archive.Batch of {len(self):,} records: {', '.join(self._columns)}>"
+
+
+_ONES = {column.one: column.name for column in COLUMNS}
+
+
 class Record:
-    """One record: the i-th, its code (bits / 8,) uint8, and whatever else the archive keeps of it."""
+    """One record: the `index`-th, its `code` (bits / 8,) uint8, and whatever else the archive keeps of it: the values
+    of its columns are attributes, None for what it does not have.
+
+    Stored points are unpacked whenever `stored` is asked for; `stored_points` is their number, None for a coded
+    record. Records are equal when all they hold is.
+    """
+
+    __slots__ = ("_values", "code", "index")
 
     index: int
-    name: str | None
     code: NDArray[np.uint8]
-    frame: Frame | None = None
-    points: int | None = None
-    distortion: float | None = None
-    meta: Meta | None = None
-    stored: NDArray[Any] | None = None
+    name: str | None
+    points: int | None
+    distortion: float | None
+    meta: Meta | None
+    more: bytes | None
+    turn: int | None
+    colour: NDArray[np.uint8] | None
+
+    def __init__(
+        self, index: int, name: str | None, code: NDArray[np.uint8], frame: Frame | None = None, **values: Any
+    ) -> None:
+        self.index, self.code = index, code
+        self._values = {"name": name, "frame": frame, **values}
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ONES:
+            return self._values.get(name)
+        raise AttributeError(name)
+
+    @property
+    def frame(self) -> Frame | None:
+        """Its place, size and turn. Raises FormatError for a turn from the future."""
+        frame = self._values["frame"]
+        if frame is None or isinstance(frame, Frame):
+            return frame
+        return Frame(frame[:3], float(frame[3]), orientation.matrix(self.turn or 0))
+
+    @property
+    def stored(self) -> NDArray[Any] | None:
+        """The points (N, 3) kept instead of a code's. Raises FormatError where they are damaged."""
+        stored = self._values.get("stored")
+        return stored.points() if isinstance(stored, Stored) else stored
+
+    @property
+    def stored_points(self) -> int | None:
+        stored = self._values.get("stored")
+        return stored.count if isinstance(stored, Stored) else None if stored is None else len(stored)
+
+    def _all(self) -> tuple[Any, ...]:
+        return self.index, *(_comparable(getattr(self, name)) for name in ("code", *_ONES))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash((self.index, self.name, self.code.tobytes()))
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f" {self.name!r}"
+        return f"<pcbin.archive.Record {self.index}{name}: {self.code.tobytes().hex()}>"
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, Frame):
+        return _comparable(value.centre), value.radius, _comparable(value.turn)
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    return "unknown" if value != value else value
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from pcbin.archive import layout
 from pcbin.archive.check import chunk_damages
 from pcbin.archive.chunk import Chunk
-from pcbin.archive.columns import TITLES
+from pcbin.archive.columns import BY_ID, kept, title
 from pcbin.archive.edit import free_names
-from pcbin.archive.record import Damage, Header
+from pcbin.archive.header import Header
+from pcbin.archive.jsonpack import MAX_META
+from pcbin.archive.record import Damage
 from pcbin.archive.rows import Rows
 from pcbin.archive.scan import blocks, find_footer, read_header
 from pcbin.archive.source import Place, Source, open_source
@@ -56,7 +58,7 @@ def _header(source: Source) -> Header:
         return read_header(source)[0]
     except FormatError:
         for block in blocks(source, layout.HEADER):
-            data = source.read(block.end - block.length, min(block.length, layout.HEADER_SIZE + layout.MAX_HEADER))
+            data = source.read(block.end - block.length, min(block.length, layout.HEADER_SIZE + MAX_META))
             if layout.crc(data) == block.crc:
                 return layout.unpack_header(data)
         raise
@@ -84,7 +86,7 @@ def _rows(source: Source, header: Header, writer: Writer, lost: list[Damage]) ->
             for i, (old, new) in enumerate(zip(rows.names, names, strict=True)):
                 if old != new:
                     lost.append(Damage("names", f"the name {old.decode()!r} occurs twice", first + i, 1))
-            rows = replace(rows, names=names)
+            rows = rows.named(names)
         if rows is not None:
             yield rows
 
@@ -123,11 +125,10 @@ def _sound(source: Source, place: np.void, first: int, header: Header, lost: lis
     broken = {damage.what for damage in damages}
     if "codes" in broken:
         return None
-    rows: dict[str, Any] = {}
-    for title in TITLES.values():
-        if title not in broken:
-            rows |= chunk.column_rows(title)
-    return Rows(chunk.codes, **rows)
+    sound = [BY_ID[number] for number in chunk.ids() if number in BY_ID and title(number) not in broken]
+    columns = {column.name: kept(values) for column in sound if (values := chunk.column(column.name)) is not None}
+    unknown = [chunk.packed(number) for number in chunk.ids() if number not in BY_ID and title(number) not in broken]
+    return Rows(chunk.codes, columns, tuple(packed for packed in unknown if packed is not None))
 
 
 def _codes_only(source: Source, place: np.void, header: Header) -> Rows | None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pcbin.archive import layout
-from pcbin.archive.record import Header
+from pcbin.archive.faults import bad
+from pcbin.archive.header import Header
 from pcbin.archive.source import Source
 from pcbin.errors import FormatError
 
@@ -30,7 +31,7 @@ def find_footer(source: Source, start: int, code_bytes: int) -> tuple[layout.Foo
     if place is not None:
         offset, size = place
         if offset < start or offset + size != source.size - layout.TRAILER_SIZE:
-            layout.bad("the trailer points outside the archive")
+            bad("the trailer points outside the archive")
         from_tail = offset - (source.size - length)
         whole = data[from_tail : from_tail + size] if from_tail >= 0 else source.read(offset, size)
         block = layout.unpack_block(whole, offset, source.size)
@@ -41,13 +42,13 @@ def find_footer(source: Source, start: int, code_bytes: int) -> tuple[layout.Foo
             return _footer(whole, block, start, code_bytes), block.end + layout.TRAILER_SIZE, False
         except FormatError:
             continue
-    layout.bad("has no whole index: it is cut off or damaged")
+    bad("has no whole index: it is cut off or damaged")
 
 
 def _footer(whole: bytes, block: layout.Block, start: int, code_bytes: int) -> layout.Footer:
     payload = whole[layout.BLOCK_SIZE :]
     if block.kind != layout.FOOTER or len(payload) != block.length or layout.crc(payload) != block.crc:
-        layout.bad("the index does not match its checksum")
+        bad("the index does not match its checksum")
     return layout.unpack_footer(payload, start, block.offset, code_bytes)
 
 

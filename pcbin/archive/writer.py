@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive import layout
+from pcbin.archive.columns import BY_NAME
+from pcbin.archive.header import Header
 from pcbin.archive.nameindex import NameIndex, UniqueNames
-from pcbin.archive.record import Batch, Header
-from pcbin.archive.rows import DROPPABLE, Rows, from_batch, join
+from pcbin.archive.record import Batch
+from pcbin.archive.rows import Rows, from_batch, join
 from pcbin.archive.source import Place, is_url
 from pcbin.archive.target import Appended, Target, new
 from pcbin.errors import PcbinError, UsageError
@@ -115,8 +117,11 @@ class Writer:
         try:
             if rows.names is not None:
                 self._unique.add(rows.names)
-            if self._pending and self._pending[0].shape() != rows.shape():
+            if self._pending and (rows.unknown or self._pending[0].columns.keys() != rows.columns.keys()):
                 self._flush(everything=True)
+            if rows.unknown:
+                self._pack(rows)
+                return
             self._pending.append(rows)
             self._records += len(rows)
             self._weight += sum(int(lengths.sum()) for lengths in rows.weights())
@@ -149,9 +154,9 @@ class Writer:
         self._codes.write(codes)
         self._codes_crc = layout.crc(codes, self._codes_crc)
         columns = []
-        for column, data in rows.pack():
-            self._columns.write(data)
-            columns.append((column, 0, layout.crc(data), len(data)))
+        for column in rows.pack():
+            self._columns.write(column.data)
+            columns.append((column.id, column.flags, layout.crc(column.data), len(column.data)))
         self._chunks.append(_Chunk(len(rows), layout.crc(codes), tuple(columns)))
         self._index.add(rows.names)
 
@@ -287,11 +292,11 @@ def create(
 ) -> Writer:
     """A writer of a new archive at a path, an fsspec URL, or in a file object.
 
-    `drop` names columns not to keep: names, frames, points, distortion, meta. `model_bytes` is a model to carry
-    inside. Raises OutputError if the place is taken (see `overwrite`) or cannot be written.
+    `drop` names columns not to keep, of those of a Batch. `model_bytes` is a model to carry inside. Raises
+    OutputError if the place is taken (see `overwrite`) or cannot be written.
     """
-    if unknown := set(drop) - set(DROPPABLE):
-        raise UsageError(f"cannot drop {', '.join(sorted(unknown))}", remedy=f"choose from {', '.join(DROPPABLE)}")
+    if unknown := set(drop) - BY_NAME.keys():
+        raise UsageError(f"cannot drop {', '.join(sorted(unknown))}", remedy=f"choose from {', '.join(BY_NAME)}")
     return Writer(new(path, overwrite), header, drop=drop, model=model_bytes)
 
 

@@ -38,7 +38,7 @@ def _distortion(record: Record) -> float | None:
 def _line(record: Record) -> str:
     points = "-" if record.points is None else f"{record.points:,}"
     distance = "-" if (found := _distortion(record)) is None else report.cd(found)
-    kept = "  stored" if record.stored is not None else ""
+    kept = "  stored" if record.stored_points is not None else ""
     meta = f"  {json.dumps(record.meta, ensure_ascii=False)}" if record.meta else ""
     name = f"#{record.index}" if record.name is None else record.name
     return f"{points:>12}  {distance:>8}  {name}{kept}{meta}"
@@ -49,4 +49,4 @@ def _fields(record: Record) -> dict[str, Any]:
     if record.frame is not None:
         fields |= {"centre": record.frame.centre.tolist(), "radius": record.frame.radius}
     fields |= {"points": record.points, "distortion": _distortion(record)}
-    return fields | {"stored": None if record.stored is None else len(record.stored), "meta": record.meta}
+    return fields | {"stored": record.stored_points, "meta": record.meta}

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @o.verb(o.archive)
 def command(archive: str) -> None:
     """Read all of ARCHIVE, a file or a URL, and name every damaged record. Damage ends with exit code 4."""
-    from pcbin.archive import open
+    from pcbin.archive import open, verify
 
     with open(archive) as source:
-        damages = source.verify()
+        damages = verify(source)
         touched = len({i for damage in damages for i in damage.records})
         fields = {
             "archive": archive,

@@ -41,7 +41,7 @@ def describe(source: Archive) -> Description:
         if batch.distortion is not None:
             numbers = range(first, first + len(batch))
             distances.add(batch.names or map(str, numbers), batch.distortion, batch.radii)
-        stored += sum(points is not None for points in batch.stored or ())
+        stored += batch.stored.stored if batch.stored is not None else 0
         first += len(batch)
     header, clouds = source.header, len(source)
     return Description(

@@ -42,12 +42,7 @@ class Explorer:
 
     def distortion(self) -> bytes:
         """The distortions of all records, little-endian float32, NaN where unknown."""
-        found = np.full(len(self._codes), np.nan, "<f4")
-        for chunk in self.collection.archive.chunks():
-            with self.collection.archive.named():
-                if chunk.distortion is not None:
-                    found[chunk.first : chunk.first + chunk.records] = chunk.distortion
-        return found.tobytes()
+        return self.collection.archive.distortion.astype("<f4").tobytes()
 
     def part(self, number: int) -> dict[str, Any]:
         """The names and metadata of one chunk of the archive's records."""
@@ -56,8 +51,9 @@ class Explorer:
             raise UsageError(f"there is no part {number}")
         chunk = archive.chunk(number)
         with archive.named():
-            names = [None] * chunk.records if chunk.names is None else chunk.names.all()
-            meta = None if chunk.meta is None else [chunk.meta[i] for i in range(chunk.records)]
+            names = [None] * chunk.records if chunk.names is None else chunk.names
+            column = chunk.column("meta")
+            meta = None if column is None else list(column)
         return {"names": [name or f"{i:06d}" for i, name in enumerate(names, chunk.first)], "meta": meta}
 
     def record(self, record: int) -> dict[str, Any]:

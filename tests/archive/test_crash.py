@@ -103,7 +103,7 @@ def test_killed_at_any_point_an_archive_has_the_old_or_the_new_records(
             assert len(opened) in (OLD, NEW)
             assert not (said and len(opened) == OLD)
             same(make_batch(len(opened)) if work is rewrite and len(opened) == NEW else make_batch(OLD), opened)
-            assert [damage for damage in opened.verify() if damage.count] == []
+            assert [damage for damage in archive.verify(opened) if damage.count] == []
         with archive.append(path) as writer:  # nothing is in the way of the next one
             writer.write(Batch(np.zeros((1, 16), np.uint8), ["after"]))
         with archive.open(path) as opened:
@@ -174,7 +174,7 @@ def test_after_a_power_failure_an_archive_has_the_old_or_the_new_records(
     with archive.open(io.BytesIO(bytes(disk))) as opened:
         assert len(opened) in (OLD, NEW)
         same(make_batch(OLD), opened)
-        assert [damage for damage in opened.verify() if damage.count] == []
+        assert [damage for damage in archive.verify(opened) if damage.count] == []
 
 
 def test_data_index_and_trailer_are_ordered_by_fsync(appended: tuple[bytes, list[list[tuple[int, bytes]]]]) -> None:
@@ -235,7 +235,7 @@ def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with archive.open(path) as opened:
         same(make_batch(OLD), opened)
         assert len(opened) == NEW
-        assert opened.verify() == []
+        assert archive.verify(opened) == []
 
 
 @pytest.mark.parametrize("limit", [0, 1000, 100_000])

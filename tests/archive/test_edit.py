@@ -14,7 +14,7 @@ def test_merging_keeps_every_record_as_it_is(tmp_path: Path, small: Path) -> Non
     out = tmp_path / "out.pcb"
     assert archive.merge([small, other], out) == 5020
     with archive.open(out) as merged, archive.open(small) as a, archive.open(other) as b:
-        assert merged.verify() == []
+        assert archive.verify(merged) == []
         assert (merged.codes == np.concatenate([a.codes, b.codes])).all()
         assert merged.model_bytes == b"weights"
         for record, before in zip(merged, [*a, *b], strict=True):
@@ -46,7 +46,7 @@ def test_names_in_two_archives(tmp_path: Path, small: Path) -> None:
     archive.merge([small, small, small], tmp_path / "out.pcb", rename=True)
     with archive.open(tmp_path / "out.pcb") as merged:
         assert merged["part/cloud_00003~3"].index == 43
-        assert merged.verify() == []
+        assert archive.verify(merged) == []
 
 
 def test_metadata_of_archives_is_joined(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_extracting_some(tmp_path: Path, small: Path) -> None:
         assert before is not None
         assert (kept == before).all()
         assert opened.model_bytes == b"weights"
-        assert opened.verify() == []
+        assert archive.verify(opened) == []
 
 
 @pytest.mark.parametrize("number", [20, -1])
@@ -90,7 +90,7 @@ def test_removing_some(small: Path) -> None:
     assert archive.remove(small, range(12)) == 8
     with archive.open(small) as opened:
         same(make_batch(8, 12), opened)
-        assert opened.verify() == []
+        assert archive.verify(opened) == []
     assert archive.remove(small, range(8)) == 0
     assert len(archive.open(small)) == 0
 

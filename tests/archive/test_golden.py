@@ -30,6 +30,9 @@ def as_dictionary(record: Record) -> dict[str, Any]:
         "distortion": None if distortion is None or distortion != distortion else distortion,
         "meta": record.meta,
         "stored": None if record.stored is None else record.stored.tolist(),
+        "turn": record.turn,
+        "more": record.more,
+        "colour": None if record.colour is None else record.colour.tolist(),
     }
 
 
@@ -51,7 +54,7 @@ def test_there_are_golden_files() -> None:
 def test_both_readers_agree_on_golden_files(path: Path) -> None:
     compare(path)
     with archive.open(path) as opened:
-        assert opened.verify() == []
+        assert archive.verify(opened) == []
         for name in opened.names:
             assert opened[str(name)].name == name
 
@@ -81,6 +84,10 @@ def test_version_1_0_holds_what_it_held() -> None:
         assert two.distortion == pytest.approx(0.004, rel=2**-8)
         assert three.stored is not None
         assert three.stored.tolist() == [[0, 0, 0], [0, 0, 1]]
+        assert [record.turn for record in opened] == [0, 4, 24, None]
+        assert [record.more for record in opened] == [None, None, None, b"\1\2"]
+        assert three.colour is not None
+        assert three.colour.tolist() == [255, 128, 0]
     with archive.open(DATA / "1.0-many.pcb") as opened:
         assert opened.codes.shape == (700, 8)
         assert opened["scan/0607"].stored is not None

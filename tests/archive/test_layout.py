@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pcbin.archive import layout
+from pcbin.archive.header import Header
 from pcbin.archive.layout import Block, Directory, Footer
-from pcbin.archive.record import Header
 from pcbin.errors import FormatError
 
 HEADER = Header("m", "00" * 32, meta={"a": [1, None, "x"]})

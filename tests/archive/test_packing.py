@@ -22,14 +22,6 @@ def test_constant_planes_take_next_to_nothing() -> None:
     assert len(packing.planes(np.full(4096, 2048))) < 60
 
 
-@given(st.lists(st.integers(0, 55).flatmap(lambda w: st.tuples(st.just(w), st.integers(0, 2**w - 1))), min_size=1))
-def test_bits_give_back_every_number(fields: list[tuple[int, int]]) -> None:
-    widths, values = (np.array(column, np.int64) for column in zip(*fields, strict=True))
-    packed = packing.pack_bits(values, widths)
-    assert len(packed) == (widths.sum() + 7) // 8
-    assert (Cursor(packed).bits(widths) == values).all()
-
-
 @given(st.binary(max_size=3000) | st.integers(0, 3000).map(bytes))
 def test_blob_gives_back_every_byte(data: bytes) -> None:
     cursor = Cursor(packing.blob(data))

@@ -2,7 +2,6 @@ import io
 import mmap
 import random
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +83,7 @@ def test_any_name_is_found(tmp_path: Path, kind: str) -> None:
         for i in [0, n - 1, *random.Random(1).sample(range(n), 50)]:
             assert opened.find(every[i]) == i
             assert every[i] + "x" not in opened
-        assert opened.verify() == []
+        assert archive.verify(opened) == []
 
 
 @pytest.mark.parametrize("kind", ["sorted", "random"])
@@ -104,14 +103,14 @@ def test_two_records_of_one_name_are_refused(tmp_path: Path, monkeypatch: pytest
     from pcbin.archive.nameindex import UniqueNames
 
     monkeypatch.setattr(UniqueNames, "taken", lambda self, names: [False] * len(names))
-    batch = replace(make_batch(3), names=["a", "b", "a"])
+    batch = make_batch(3).replace(names=["a", "b", "a"])
     with archive.open(write(tmp_path / "a.pcb", batch)) as opened:
         assert opened["b"].index == 1
         with pytest.raises(FormatError, match="2 records are named 'a'"):
             opened["a"]
     monkeypatch.undo()
     with archive.open(tmp_path / "a.pcb") as opened:
-        assert [(damage.what, damage.first) for damage in opened.verify()] == [("names", 2)]
+        assert [(damage.what, damage.first) for damage in archive.verify(opened)] == [("names", 2)]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PC", b"ply\nformat ascii 1.0\n", bytes(5000)])

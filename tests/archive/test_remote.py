@@ -106,7 +106,7 @@ def test_written_to_and_read_from_a_url() -> None:
         same(make_batch(1), opened) if len(opened) == 1 else None
         assert opened["part/cloud_04999"].index == 4999
         assert (opened.codes == make_batch(5000).codes).all()
-        assert opened.verify() == []
+        assert archive.verify(opened) == []
     with pytest.raises(OutputError, match="exists"):
         archive.create(url, HEADER)
     with archive.create(url, HEADER, overwrite=True):

@@ -20,7 +20,7 @@ def repaired(path: Path) -> tuple[Repaired, Archive]:
     done = archive.repair(path, out)
     opened = archive.open(out)
     assert len(opened) == done.records
-    assert opened.verify() == []
+    assert archive.verify(opened) == []
     return done, opened
 
 

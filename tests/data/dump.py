@@ -5,7 +5,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-TITLES = {1: "names", 2: "frames", 3: "points", 4: "distortion", 5: "meta", 6: "stored"}
+TITLES = {
+    1: "names",
+    2: "frames",
+    3: "points",
+    4: "distortion",
+    5: "meta",
+    6: "stored",
+    7: "turns",
+    8: "more",
+    9: "colour",
+}
 Field = tuple[int, str]
 
 

@@ -26,11 +26,13 @@ def annotated(path: Path) -> None:
                 points=np.array([2048, 300, 1]),
                 distortion=np.array([0.00235, 0.004, np.nan], np.float32),
                 meta=[{"label": "chair"}, None, {"label": "bug", "legs": 6}],
+                turns=np.array([0, 4, 24]),
             )
         )
     with archive.append(path) as writer:
         points = np.array([[0, 0, 0], [0, 0, 1]], np.float32)
-        writer.write(Batch(random.integers(0, 256, (1, 16), np.uint8), ["chairs/three"], stored=[points]))
+        codes, colour = random.integers(0, 256, (1, 16), np.uint8), np.array([[255, 128, 0]], np.uint8)
+        writer.write(Batch(codes, ["chairs/three"], stored=[points], more=[b"\1\2"], colour=colour))
 
 
 def many(path: Path) -> None:

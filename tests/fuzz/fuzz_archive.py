@@ -35,7 +35,7 @@ def read_all(data: bytes) -> None:
         lambda opened: [opened.find(str(name)) for name in list(opened.names)[:20]],
         lambda opened: opened["no such name"],
         lambda opened: (opened.model_bytes, opened.bytes_by_column()),
-        lambda opened: opened.verify(),
+        lambda opened: archive.verify(opened),
     )
     for use in uses:
         with suppress(FormatError, RecordError), archive.open(io.BytesIO(data)) as opened:

@@ -217,7 +217,7 @@ def test_a_full_disk(collection: Path, tmp_path: Path, tiny_model: Path, monkeyp
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="o space left"):
         compress(collection, tmp_path / "out.pcb", model=tiny_model)
     monkeypatch.undo()
