@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin import bits, orientation
+from pcbin import orientation, threads
 from pcbin.align import Align, place
 from pcbin.cloud import Frame, clean
+from pcbin.effort import DEFAULT_EFFORT, stages
 from pcbin.errors import CloudError, ModelError
 from pcbin.model import DEFAULT, Model, load
-from pcbin.neighbours import chamfer, pairs
+from pcbin.neighbours import chamfer
 
-BATCH = 64  # clouds that go through a network together
-TRIALS = 8  # flips that one round of `effort` measures exactly
+BATCH = 256  # clouds that are held at a time
+SHARE = 32  # and that a thread is given at least
 _BYTES = bytes | bytearray | memoryview
 
 
@@ -34,74 +35,66 @@ class Code:
 
 
 class Codec:
-    """A model at work on clouds of the unit sphere, each of the model's number of points, batch by batch.
+    """A model at work on clouds of the unit sphere, each of the model's number of points, on several threads.
 
-    `effort` is how many rounds of search follow the encoder: each flips the bits that lower the
-    decoded cloud's Chamfer distance the most. 0 searches nothing.
+    `effort`, 0 to 9, is how hard to search for a code that decodes nearer to its cloud, see `pcbin.effort`; 0 takes
+    what the encoder says. A cloud's code depends on nothing else in its batch. Raises UsageError for another effort.
     """
 
-    def __init__(self, model: Model, effort: int = 0) -> None:
+    def __init__(self, model: Model, effort: int = DEFAULT_EFFORT) -> None:
         self.model = model
         self.effort = effort
         self.bytes = model.config.latent.code_bytes
         self.points = model.config.points
+        self._stages = stages(effort)
 
     def encode(self, clouds: ArrayLike) -> NDArray[np.uint8]:
         """Clouds (B, points, 3) of the unit sphere to codes (B, bytes) uint8."""
-        clouds = np.asarray(clouds, np.float32)
-        codes = np.empty((len(clouds), self.bytes), np.uint8)
-        for start in range(0, len(clouds), BATCH):
-            part = slice(start, start + BATCH)
-            codes[part] = self.model.codes(clouds[part])
-        if self.effort:
-            for cloud, code in zip(clouds, codes, strict=True):
-                code[:] = self._search(cloud, code)
-        return codes
+        return self._encode(np.asarray(clouds, np.float32), measure=False)[0]
+
+    def measure(self, clouds: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """As `encode`, and the codes' `distortion` (B,), which a search knows already."""
+        return self._encode(np.asarray(clouds, np.float32), measure=True)
 
     def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Codes (B, bytes) uint8 to clouds (B, points, 3) float32 of the unit sphere."""
         clouds = np.empty((len(codes), self.points, 3), np.float32)
-        for start in range(0, len(codes), BATCH):
-            part = slice(start, start + BATCH)
+
+        def work(part: slice) -> None:
             clouds[part] = self.model.decode_codes(codes[part])
+
+        self._share(work, len(codes))
         return clouds
 
     def distortion(self, clouds: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Chamfer distances (B,), mean form, between clouds (B, points, 3) and what their codes decode to."""
-        return chamfer(clouds, self.decode(codes))
+        distances = np.empty(len(clouds), np.float32)
 
-    def _search(self, cloud: NDArray[np.float32], code: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A code at least as near to `cloud`, after at most `effort` rounds of bit flips."""
-        best = bits.unpack(code)
-        decoded = self.model.decode(best[None])[0]
-        distance = chamfer(cloud[None], decoded[None])[0]
-        for _ in range(self.effort):
-            trials = self._promising(cloud, decoded, best)
-            clouds = self.model.decode(trials)
-            distances = chamfer(np.broadcast_to(cloud, clouds.shape), clouds)
-            winner = int(np.argmin(distances))
-            if distances[winner] >= distance:
-                break
-            best, decoded, distance = trials[winner], clouds[winner], distances[winner]
-        return bits.pack(best)
+        def work(part: slice) -> None:
+            distances[part] = chamfer(clouds[part], self.model.decode_codes(codes[part]))
 
-    def _promising(
-        self, cloud: NDArray[np.float32], decoded: NDArray[np.float32], best: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Bit vectors that flip the most promising bits of `best`: each of TRIALS alone, and the first 2, 3, ...
-        of them at once.
+        self._share(work, len(clouds))
+        return distances
 
-        A flip is judged by the distance over today's pairs of nearest points: an upper bound of its Chamfer
-        distance that needs no new search.
-        """
-        *_, (forth,), (back,) = pairs(decoded[None], cloud[None])
-        neighbours = self.model.decode(best ^ np.eye(len(best), dtype=bool))
-        bounds = np.square(neighbours - cloud[forth]).sum(axis=(1, 2))
-        bounds += np.square(neighbours[:, back] - cloud).sum(axis=(1, 2))
-        alone = np.eye(len(best), dtype=bool)[np.argsort(bounds)[:TRIALS]]
-        together = np.logical_or.accumulate(alone)[1:]
-        trials: NDArray[np.bool_] = best ^ np.concatenate([alone, together])
-        return trials
+    def _encode(self, clouds: NDArray[np.float32], measure: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        codes, distances = np.empty((len(clouds), self.bytes), np.uint8), np.full(len(clouds), np.nan, np.float32)
+
+        def work(part: slice) -> None:
+            if self._stages:
+                codes[part], distances[part] = self.model.refined(clouds[part], self._stages)
+                return
+            codes[part] = self.model.codes(clouds[part])
+            if measure:
+                distances[part] = chamfer(clouds[part], self.model.decode_codes(codes[part]))
+
+        self._share(work, len(clouds))
+        return codes, distances
+
+    def _share(self, work: Callable[[slice], None], clouds: int) -> None:
+        """Let threads work on shares of so many clouds: even ones, not so small that products of matrices are slow."""
+        workers = threads.count() if self.model.device == "cpu" else 1
+        with threads.single_blas():
+            threads.run(work, clouds, min(BATCH, max(SHARE, -(-clouds // workers))))
 
 
 def latents(model: Model, clouds: ArrayLike) -> NDArray[np.float32]:
@@ -114,7 +107,7 @@ def encode(
     cloud: ArrayLike | Sequence[ArrayLike],
     *,
     model: Model | str | os.PathLike[str] = DEFAULT,
-    effort: int = 0,
+    effort: int = DEFAULT_EFFORT,
     up: str = "z",
     align: Align = "none",
     seed: int = 0,
@@ -124,7 +117,7 @@ def encode(
     Args:
         cloud: (N, 3) of any real dtype, N >= 1; or a batch, (B, N, 3) or a list of (N, 3) arrays.
         model: a loaded model, a shipped model's name, or a model file's path.
-        effort: rounds of bit search after the encoder, see `Codec`.
+        effort: how hard to search for a better code, 0 to 9, see `Codec`.
         up: which of the cloud's axes points up: "x", "y", "z", "-x", "-y" or "-z". The models know shapes z up.
         align: turn each cloud as the model decodes it best: "none"; "yaw", about the vertical; "axes", the 24 turns
             by right angles; "full", any rotation. The frame keeps the turn, and `decode` undoes it.
@@ -136,7 +129,7 @@ def encode(
     Raises:
         CloudError: an array is no cloud, or holds no finite point.
         ModelError: the model cannot be loaded, or makes no codes.
-        UsageError: a negative seed; an `up` or `align` that is none of these.
+        UsageError: a negative seed; an `effort`, `up` or `align` that is none of these.
     """
     codec, turn = Codec(load(model), effort), orientation.up(up)
     single, clouds = _clouds(cloud)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pcbin.cli import report
+from pcbin.effort import DEFAULT_EFFORT, HIGHEST
 from pcbin.errors import UsageError
 from pcbin.files import FORMATS
 
@@ -122,7 +123,11 @@ model = _option("--model", metavar="NAME|PATH", help="A model that ships or a fi
 device = _option("--device", default="cpu", show_default=True, help="Where networks run; all but cpu needs torch.")
 jobs = _option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 effort = _option(
-    "--effort", default=0, show_default=True, type=click.IntRange(0), help="Rounds of bit search per cloud."
+    "--effort",
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    type=click.IntRange(0, HIGHEST),
+    help="How hard to search for better codes, from 0, not at all.",
 )
 seed = _option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of what is random.")
 distortion = _option(

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin import neighbours
+from pcbin.model import refine
 from pcbin.model.config import Decoder, Encoder
-from pcbin.neighbours import basis_vectors
+from pcbin.model.latents.base import Inputs
 
 Array = NDArray[np.float32]
+Trace = tuple[Array, Array, Array]  # of a block: normalised, deviation, slope of the activation
 EPSILON = 1e-5  # of LayerNorm, as in training
+ROWS = 16  # that a product of matrices has at least
 
 
 class Network(Protocol):
     """One half of a model. The encoder takes (B, points, 3), the decoder (B, latent size)."""
 
     def __call__(self, inputs: Array) -> Array: ...
+
+
+class DecoderNetwork(Network, Protocol):
+    """A decoder that a search can go through."""
+
+    def objective(self, clouds: Array, inputs: Inputs) -> refine.Objective: ...
 
 
 @dataclass(frozen=True)
@@ -33,15 +44,39 @@ class _Block:
     residual: bool
 
     def __call__(self, x: Array, *, relu: bool = False) -> Array:
-        y: Array = x @ self.weight.T + self.bias
-        y -= y.mean(axis=-1, keepdims=True)
-        y /= np.sqrt(np.square(y).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
-        y = y * self.scale + self.shift
+        y = self._normalised(x)[0] * self.scale + self.shift
         if relu:
-            return np.maximum(y, 0, out=y)
-        with np.errstate(over="ignore"):
-            y /= 1 + np.exp(-y)  # SiLU
-        return y + x if self.residual else y
+            np.maximum(y, 0, out=y)
+            return y
+        y *= _sigmoid(y)  # SiLU
+        if self.residual:
+            y += x
+        return y
+
+    def trace(self, x: Array) -> tuple[Array, Trace]:
+        """The outputs, and what `backward` needs."""
+        normalised, deviation = self._normalised(x)
+        y = normalised * self.scale + self.shift
+        gate = _sigmoid(y)
+        slope = gate * (1 + y * (1 - gate))
+        y *= gate
+        return (y + x if self.residual else y), (normalised, deviation, slope)
+
+    def backward(self, gradient: Array, trace: Trace) -> Array:
+        """From the gradient with respect to the outputs (B, out) that with respect to the inputs (B, in)."""
+        normalised, deviation, slope = trace
+        g = gradient * slope * self.scale
+        g -= g.mean(axis=-1, keepdims=True) + normalised * (g * normalised).mean(axis=-1, keepdims=True)
+        g /= deviation
+        inputs = _times(g, self.weight.T)
+        return inputs + gradient if self.residual else inputs
+
+    def _normalised(self, x: Array) -> tuple[Array, Array]:
+        y: Array = _times(x, self.weight) + self.bias
+        y -= y.mean(axis=-1, keepdims=True)
+        deviation: Array = np.sqrt(np.square(y).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+        y /= deviation
+        return y, deviation
 
 
 @dataclass(frozen=True)
@@ -51,12 +86,43 @@ class Mlp:
     blocks: tuple[_Block, ...]
     weight: Array
     bias: Array
+    thin: dict[tuple[int, int], Mlp] = field(default_factory=dict, repr=False)
 
     def __call__(self, inputs: Array) -> Array:
         for block in self.blocks:
             inputs = block(inputs)
-        outputs: Array = inputs @ self.weight.T + self.bias
+        outputs: Array = _times(inputs, self.weight) + self.bias
         return outputs
+
+    def trace(self, inputs: Array) -> tuple[Array, list[Trace]]:
+        """The outputs, and what `backward` needs."""
+        traces = []
+        for block in self.blocks:
+            inputs, trace = block.trace(inputs)
+            traces.append(trace)
+        outputs: Array = _times(inputs, self.weight) + self.bias
+        return outputs, traces
+
+    def backward(self, gradient: Array, traces: list[Trace]) -> Array:
+        """From the gradient with respect to the outputs (B, out) that with respect to the inputs (B, in)."""
+        gradient = _times(gradient, self.weight.T)
+        for block, trace in zip(reversed(self.blocks), reversed(traces), strict=True):
+            gradient = block.backward(gradient, trace)
+        return gradient
+
+    def objective(self, clouds: Array, inputs: Inputs) -> Objective:
+        """Of this network as a decoder."""
+        return Objective(self, clouds, inputs)
+
+    def thinned(self, thinning: int, part: int) -> Mlp:
+        """The same decoder, of every `thinning`-th of its points only, from the `part`-th on; kept."""
+        if thinning == 1:
+            return self
+        if (thinning, part) not in self.thin:
+            width = self.weight.shape[1]
+            weight = self.weight.reshape(-1, 3, width)[part::thinning].reshape(-1, width)
+            self.thin[thinning, part] = Mlp(self.blocks, weight, self.bias.reshape(-1, 3)[part::thinning].ravel())
+        return self.thin[thinning, part]
 
 
 @dataclass(frozen=True)
@@ -74,7 +140,7 @@ class BasisPoints:
         return cls(tensors["basis"], _mlp(len(encoder.widths), tensors))
 
     def __call__(self, inputs: Array) -> Array:
-        return self.mlp(basis_vectors(inputs, self.basis).reshape(len(inputs), self.basis.size))
+        return self.mlp(neighbours.basis_vectors(inputs, self.basis).reshape(len(inputs), self.basis.size))
 
 
 @dataclass(frozen=True)
@@ -100,11 +166,65 @@ class PointNet:
         return self.mlp(features)
 
 
+class Objective:
+    """How far the clouds of an MLP decoder lie from given ones, see `refine`."""
+
+    def __init__(self, decoder: Mlp, clouds: Array, inputs: Inputs) -> None:
+        self._decoder, self._clouds, self._inputs = decoder, clouds, inputs
+
+    def distances(self, latents: Array) -> Array:
+        return neighbours.chamfer(self._clouds, _points(self._decoder(self._inputs(latents))))
+
+    def gradient(self, latents: Array, thinning: int = 1, part: int = 0) -> tuple[Array, Array]:
+        part %= thinning
+        decoder, clouds = self._decoder.thinned(thinning, part), self._clouds[:, part::thinning]
+        outputs, traces = decoder.trace(self._inputs(latents))
+        distances, pull = neighbours.chamfer_gradient(clouds, _points(outputs))
+        return distances, self._inputs.slope * decoder.backward(pull.reshape(outputs.shape), traces)
+
+
+def _points(outputs: Array) -> Array:
+    return outputs.reshape(len(outputs), -1, 3)
+
+
+def _times(x: Array, weight: Array) -> Array:
+    """x (B, in) through a linear layer (out, in), each row as if it were alone."""
+    rows, width = x.shape
+    if rows < ROWS:
+        x = np.resize(x, (ROWS, width))
+    if _rows_alike(*weight.shape, not weight.flags.c_contiguous):
+        product: Array = x @ weight.T
+    else:
+        product = np.empty((len(x), len(weight)), np.float32)
+        for start in range(0, rows, ROWS):
+            part = np.resize(x[start : start + ROWS], (ROWS, width))
+            product[start : start + ROWS] = (weight @ part.T).T[: len(x) - start]
+    return product[:rows]
+
+
+@cache
+def _rows_alike(outputs: int, inputs: int, transposed: bool) -> bool:
+    """Whether this BLAS computes a row of such a product the same way wherever it stands in whatever batch, so that a
+    cloud's code does not depend on its company. OpenBLAS does with AVX-512, not with AVX2 nor for small matrices."""
+    rng = np.random.default_rng(0)
+    row, weight = (rng.random((n, inputs), np.float32) for n in (1, min(outputs, 1024)))
+    if transposed:
+        weight = np.ascontiguousarray(weight.T).T
+    products = [np.repeat(row, n, axis=0) @ weight.T for n in (ROWS, 3 * ROWS, 8 * ROWS + 3)]
+    return all((product == products[0][0]).all() for product in products)
+
+
+def _sigmoid(x: Array) -> Array:
+    with np.errstate(over="ignore"):
+        gate: Array = np.reciprocal(1 + np.exp(-x))
+    return gate
+
+
 def build_encoder(encoder: Encoder, tensors: Mapping[str, Array]) -> Network:
     return ENCODERS[encoder.kind](encoder, tensors)
 
 
-def build_decoder(decoder: Decoder, tensors: Mapping[str, Array]) -> Network:
+def build_decoder(decoder: Decoder, tensors: Mapping[str, Array]) -> DecoderNetwork:
     return DECODERS[decoder.kind](decoder, tensors)
 
 
@@ -126,6 +246,6 @@ ENCODERS: dict[str, Callable[[Encoder, Mapping[str, Array]], Network]] = {
     "bps": BasisPoints.of,
     "pointnet": PointNet.of,
 }
-DECODERS: dict[str, Callable[[Decoder, Mapping[str, Array]], Network]] = {
+DECODERS: dict[str, Callable[[Decoder, Mapping[str, Array]], DecoderNetwork]] = {
     "mlp": lambda decoder, tensors: _mlp(len(decoder.widths), tensors)
 }

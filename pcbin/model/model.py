@@ -9,10 +9,12 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pcbin.effort import Stages
 from pcbin.errors import ExtraError, ModelError
 from pcbin.model import engine
 from pcbin.model.config import Config
-from pcbin.model.engine import Array, Network
+from pcbin.model.engine import Array, DecoderNetwork, Network
+from pcbin.model.refine import refine
 from pcbin.model.weights import Weights
 
 
@@ -100,9 +102,18 @@ class Model:
             raise ModelError(f"model {self.name} makes no codes of {bits} bits", remedy=f"choose {rates}")
         return depth
 
+    def refined(self, clouds: ArrayLike, stages: Stages) -> tuple[NDArray[np.uint8], Array]:
+        """Clouds (B, points, 3) to the best codes (B, code_bytes) that a search finds from the encoder's on, and their
+        distortion: Chamfer distances (B,), mean form. See `pcbin.model.refine`."""
+        batch = _batch(clouds, (self.config.points, 3), "clouds")
+        latent = self.config.latent
+        objective = self._decoder.objective(batch, latent.inputs)
+        latents, distances = refine(objective, latent.space(self.latents(batch)), stages)
+        return latent.pack(latents), distances
+
     def decode(self, latents: ArrayLike) -> Array:
         """Latent vectors (B, size), for beta numbers in [0, 1] or bits, to clouds (B, points, 3) float32."""
-        vectors = self.config.latent.decoder_input(_batch(latents, (self.config.latent.size,), "latents"))
+        vectors = self.config.latent.inputs(_batch(latents, (self.config.latent.size,), "latents"))
         return self._decoder(vectors).reshape(len(vectors), self.config.points, 3)
 
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
@@ -141,11 +152,11 @@ class Model:
         return network
 
     @cached_property
-    def _decoder(self) -> Network:
+    def _decoder(self) -> DecoderNetwork:
         tensors = self.weights.part("decoder")
         if self.device == "cpu":
             return engine.build_decoder(self.config.decoder, tensors)
-        network: Network = _torch_engine().build_decoder(self.config, tensors, self.device)
+        network: DecoderNetwork = _torch_engine().build_decoder(self.config, tensors, self.device)
         return network
 
 

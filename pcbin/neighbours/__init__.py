@@ -49,22 +49,20 @@ def pairs(a: Clouds, b: Clouds) -> Pairs:
 
 def chamfer(a: Clouds, b: Clouds) -> NDArray[np.float32]:
     """Chamfer distances (B,) float32, mean form, of clouds as `pairs` takes them."""
-    found = pairs(a, b)
-    means = found.forth.mean(axis=1, dtype=np.float64) + found.back.mean(axis=1, dtype=np.float64)
-    return np.asarray(means, np.float32)
+    return chamfer_gradient(a, b)[0]
 
 
 def chamfer_gradient(clouds: Clouds, decoded: Clouds) -> tuple[NDArray[np.float32], Clouds]:
-    """Squared nearest distances summed, and what the decoded points do to them.
+    """Chamfer distances and what the decoded points do to them.
 
-    Takes clouds (B, N, 3) and decoded (B, M, 3) as `pairs` does. Returns sums (B, 2) float32, cloud to decoded and
-    back, and the gradient (B, M, 3) of both sums added with respect to the decoded points, the pairs held fixed.
+    Takes clouds (B, N, 3) and decoded (B, M, 3) as `pairs` does. Returns the distances (B,) float32, mean form, and
+    their gradient (B, M, 3) with respect to the decoded points, the pairs of neighbours held fixed.
     """
     clouds, decoded = _ready(clouds), _ready(decoded)
-    sums, gradients = np.empty((len(clouds), 2), np.float32), np.empty_like(decoded)
+    distances, gradients = np.empty(len(clouds), np.float32), np.empty_like(decoded)
     compute = backend().chamfer_gradient
-    threads.run(lambda part: compute(clouds[part], decoded[part], sums[part], gradients[part]), len(clouds), SLICE)
-    return sums, gradients
+    threads.run(lambda part: compute(clouds[part], decoded[part], distances[part], gradients[part]), len(clouds), SLICE)
+    return distances, gradients
 
 
 def basis_vectors(clouds: Clouds, basis: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -173,7 +173,9 @@ def pairs(a, b, forth, back, forth_index, back_index):  # type: ignore[no-untype
 
 
 @_compiled
-def chamfer_gradient(clouds, decoded, sums, gradients):  # type: ignore[no-untyped-def]  # pragma: no cover
+def chamfer_gradient(clouds, decoded, distances, gradients):  # type: ignore[no-untyped-def]  # pragma: no cover
+    n = clouds.shape[1]
+    m = decoded.shape[1]
     for item in range(clouds.shape[0]):
         points = decoded[item]
         gradient = gradients[item]
@@ -181,22 +183,21 @@ def chamfer_gradient(clouds, decoded, sums, gradients):  # type: ignore[no-untyp
         order, columns, boxes = _sorted(points)
 
         best, found = _nearest(cloud_columns, cloud_boxes, columns, boxes)
-        forward = 0.0
+        forth = 0.0
         gradient[:] = 0
-        for i in range(clouds.shape[1]):
-            forward += best[i]
+        for i in range(n):
+            forth += best[i]
             nearest = order[found[i]]
             for axis in range(3):
-                gradient[nearest, axis] += 2 * (points[nearest, axis] - cloud_columns[axis, i])
+                gradient[nearest, axis] += np.float32(2 / n) * (points[nearest, axis] - cloud_columns[axis, i])
 
         best, found = _nearest(columns, boxes, cloud_columns, cloud_boxes)
-        backward = 0.0
-        for j in range(order.size):
-            backward += best[j]
+        back = 0.0
+        for j in range(m):
+            back += best[j]
             for axis in range(3):
-                gradient[order[j], axis] += 2 * (columns[axis, j] - cloud_columns[axis, found[j]])
-        sums[item, 0] = forward
-        sums[item, 1] = backward
+                gradient[order[j], axis] += np.float32(2 / m) * (columns[axis, j] - cloud_columns[axis, found[j]])
+        distances[item] = forth / n + back / m
 
 
 @_compiled

@@ -26,14 +26,15 @@ def pairs(
         back[item] = squares(other - one[back_index[item]])
 
 
-def chamfer_gradient(clouds: Points, decoded: Points, sums: NDArray[np.float32], gradients: Points) -> None:
+def chamfer_gradient(clouds: Points, decoded: Points, distances: NDArray[np.float32], gradients: Points) -> None:
+    n, m = clouds.shape[1], decoded.shape[1]
     for item, (cloud, points) in enumerate(zip(clouds, decoded, strict=True)):
         forth, back = _both(cloud, points)
         offset, offset_back = points[forth] - cloud, points - cloud[back]
-        sums[item] = squares(offset).sum(), squares(offset_back).sum()
+        distances[item] = squares(offset).mean(dtype=np.float64) + squares(offset_back).mean(dtype=np.float64)
         for axis in range(3):
-            reached = np.bincount(forth, offset[:, axis], len(points))
-            gradients[item, :, axis] = 2 * (offset_back[:, axis] + reached)
+            reached = np.bincount(forth, offset[:, axis], m)
+            gradients[item, :, axis] = 2 / m * offset_back[:, axis] + 2 / n * reached
 
 
 def basis_vectors(clouds: Points, basis: Points, vectors: Points) -> None:

@@ -9,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.codec import Codec
+from pcbin.effort import HIGHEST
 from pcbin.model import Model
 from pcbin.pipeline.summary import Advice, Distortion
 
-SECONDS = 1.0  # that advice may take at least, and goes over by one cloud at most
+SECONDS = 1.0  # that advice may take at least, and goes over by one try at most
 WORTH = 0.02  # of the distance: what gains less is not told
 NEAR, FAR = 1.1, 2.0  # times the floor: nothing is left to gain; the model does not know these shapes
 
-Distance = Callable[[NDArray[np.float32]], float]  # of one cloud (1, points, 3) and its decode
+STEP = 3  # levels of effort: enough to notice
+TOGETHER = 16  # clouds that are tried together
+
+Distances = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # of clouds (B, points, 3) and their decodes: (B,)
 
 
 def advise(
@@ -29,19 +33,21 @@ def advise(
     """
     if found.floor is not None and found.mean <= NEAR * found.floor:
         return []
-    more = max(2, 2 * effort)
-    options = {(f"--effort {more}", "slower, no more bytes"): _searching(model, more)}
+    more = min(effort + STEP, HIGHEST)
+    options = {(f"--effort {more}", "slower, no more bytes"): _searching(model, more)} if more > effort else {}
     plain = _searching(model, effort)
     until = time.monotonic() + max(SECONDS, seconds)
-    rows = []
-    for place in np.random.default_rng(0).permutation(len(samples)):
-        sample = samples[place]
-        rows.append([plain(sample[None]), *(distance(sample[None]) for distance in options.values())])
+    order = np.random.default_rng(0).permutation(len(samples))
+    tries: list[NDArray[np.float32]] = []
+    for start in range(0, len(order), TOGETHER):
+        clouds = np.stack([samples[place] for place in order[start : start + TOGETHER]])
+        tries.append(np.stack([plain(clouds), *(distances(clouds) for distances in options.values())]))
         if time.monotonic() > until:
             break
-    before, *after = np.mean(rows, axis=0).tolist()
+    found_by = np.concatenate(tries, axis=1)
+    before, *after = found_by.mean(axis=1).tolist()
     tried = [
-        Advice(option, cost, before, value, len(rows))
+        Advice(option, cost, before, value, found_by.shape[1])
         for (option, cost), value in zip(options, after, strict=True)
         if value < (1 - WORTH) * before
     ]
@@ -52,6 +58,6 @@ def advise(
     return tried
 
 
-def _searching(model: Model, effort: int) -> Distance:
+def _searching(model: Model, effort: int) -> Distances:
     codec = Codec(model, effort)
-    return lambda cloud: float(codec.distortion(cloud, codec.encode(cloud))[0])
+    return lambda clouds: codec.measure(clouds)[1]

@@ -17,6 +17,7 @@ import numpy as np
 from pcbin import archive, files
 from pcbin.archive import Batch, Writer
 from pcbin.collection import load_for
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import CloudFile
 from pcbin.model import DEFAULT, Model, cut_decoder, load
@@ -38,7 +39,7 @@ def compress(
     *,
     model: Model | PathLike = DEFAULT,
     device: str = "cpu",
-    effort: int = 0,
+    effort: int = DEFAULT_EFFORT,
     jobs: int = 1,
     drop: Iterable[str] = (),
     distortion: bool = True,
@@ -59,7 +60,7 @@ def compress(
         out: the archive to write; appears whole or not at all.
         model: a loaded model, a shipped model's name, or a model file's path.
         device: where the networks run: "cpu", or a device of torch.
-        effort: rounds of bit search per cloud, see `pcbin.Codec`.
+        effort: how hard to search for better codes, 0 to 9, see `pcbin.Codec`.
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
         drop: columns to leave out: "names", "frames", "points", "distortion".
         distortion: measure each cloud's Chamfer distance to its decode, and keep it.
@@ -95,7 +96,7 @@ def append(
     *,
     model: Model | PathLike | None = None,
     device: str = "cpu",
-    effort: int = 0,
+    effort: int = DEFAULT_EFFORT,
     jobs: int = 1,
     distortion: bool = True,
     store_above: float | None = None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pcbin import files
 from pcbin.cloud import Frame, clean, normalise, resample
 from pcbin.codec import BATCH, Codec
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, ExtraError, PcbinError
 from pcbin.metrics import noise_floor
 from pcbin.model import Model
@@ -28,7 +29,7 @@ class EncodePlan:
     """How to encode, and what to measure and keep beside the codes."""
 
     model: Model
-    effort: int = 0
+    effort: int = DEFAULT_EFFORT
     distortion: bool = True
     store_above: float | None = None
     seed: int = 0
@@ -166,8 +167,7 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, p
 
 def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, look: int) -> Encoded:
     units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
-    codes = codec.encode(units)
-    distortion = codec.distortion(units, codes) if plan.distortion else None
+    codes, distortion = codec.measure(units) if plan.distortion else (codec.encode(units), None)
     stored: list[NDArray[Any] | None] | None = None
     if plan.store_above is not None and distortion is not None:
         misfits = distortion > plan.store_above

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pcbin import metrics
 from pcbin.codec import BATCH, Codec
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.model import Model
 from pcbin.train.pools import Pool
 from pcbin.train.splits import halves
@@ -31,7 +32,7 @@ def measures(references: Clouds, others: Clouds) -> Iterator[dict[str, float]]:
         }
 
 
-def reconstructors(model: Model, effort: int = 0) -> dict[str, Callable[[Clouds], Clouds]]:
+def reconstructors(model: Model, effort: int = DEFAULT_EFFORT) -> dict[str, Callable[[Clouds], Clouds]]:
     """The ways through a model: by its latents and, where it makes codes, by those."""
     ways: dict[str, Callable[[Clouds], Clouds]] = {"latents": lambda clouds: model.decode(model.latents(clouds))}
     if model.config.latent.binary:
@@ -44,7 +45,7 @@ def evaluate(
     model: Model,
     sources: Sequence[Pool],
     *,
-    effort: int = 0,
+    effort: int = DEFAULT_EFFORT,
     emd: int = EMD_SAMPLE,
 ) -> dict[str, Any]:
     """Reconstruct a random half of each cloud and compare it with that half; the other half gives the floor.

@@ -15,7 +15,7 @@ def test_what_every_kind_answers(kind: str) -> None:
     latent = latent_of(kind, 16, 3)
     raw = RNG.normal(size=(5, latent.outputs)).astype(np.float32)
     mode = latent.mode(raw)
-    assert mode.shape == latent.decoder_input(mode).shape == (5, 16)
+    assert mode.shape == latent.inputs(mode).shape == (5, 16)
     codes = latent.pack(mode)
     assert codes.shape == (5, latent.code_bytes)
     assert codes.dtype == np.uint8
@@ -91,7 +91,7 @@ def test_a_beta_latent_is_the_mean_and_its_code_the_likelier_ends() -> None:
     np.testing.assert_allclose(latent.mode(raw), alpha / (alpha + beta), rtol=1e-4)
     bits = np.unpackbits(latent.pack(latent.mode(raw)), axis=1, bitorder="little")
     np.testing.assert_array_equal(bits, raw[:, :64] > raw[:, 64:])
-    np.testing.assert_array_equal(latent.decoder_input(latent.unpack(latent.pack(latent.mode(raw)))), 2.0 * bits - 1)
+    np.testing.assert_array_equal(latent.inputs(latent.unpack(latent.pack(latent.mode(raw)))), 2.0 * bits - 1)
 
 
 def test_a_float_code_holds_what_float16_can() -> None:

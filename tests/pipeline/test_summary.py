@@ -8,6 +8,7 @@ import pytest
 import pcbin
 from pcbin import files
 from pcbin.cli import report
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.metrics import noise_floor
 from pcbin.model import load
 from pcbin.pipeline import compress
@@ -51,7 +52,7 @@ def test_each_top_directory(collection: Path, tmp_path: Path, tiny_model: Path) 
 def test_advice_is_measured(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
     summary = compress(collection, tmp_path / "out.pcb", model=tiny_model, advice=True)
     search, tuning = summary.advice
-    assert search.option == "--effort 2"
+    assert search.option == f"--effort {DEFAULT_EFFORT + 3}"
     assert 0 < search.after < search.before
     assert 1 <= search.clouds <= 11
     assert not search.bound

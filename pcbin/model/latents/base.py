@@ -9,12 +9,26 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin.model.refine import Space
+
 Array = NDArray[np.float32]
 Shapes = dict[str, tuple[int, ...]]
 LARGEST_HALF = 65504.0
 FLOAT = 16  # bits of a latent that is kept as a binary16 number
 SCALE = 2  # bytes of the scale that comes before integers
 FEW = 4  # latents; with fewer, codes of unlike depths would be of like length
+STEP = 0.15
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A decoder's inputs as a linear function of the latents."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, latents: Array) -> Array:
+        return self.slope * latents + self.offset
 
 
 @dataclass(frozen=True)
@@ -104,9 +118,16 @@ class Latent:
         levels = planes.astype(np.float32) @ (1 << np.arange(depth)).astype(np.float32) - (1 << (depth - 1))
         return levels * scale
 
-    def decoder_input(self, latents: Array) -> Array:
-        """What the decoder is given for latents (B, size)."""
-        return latents
+    @property
+    def inputs(self) -> Inputs:
+        """Makes of latents (B, size) what the decoder is given."""
+        return Inputs()
+
+    def space(self, latents: Array) -> Space:
+        """Where to search for better latents than these (B, size): near them, in steps of a share of their size."""
+        spread = np.sqrt(np.square(latents).mean(axis=1, keepdims=True))
+        unbound = np.full_like(latents, np.inf)
+        return Space(latents, -unbound, unbound, STEP * spread, lambda u: self.unpack(self.pack(u)))
 
     def draw(self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array]) -> Array:
         """Latents (n, size) from the prior; `tensors` are those of `shapes`."""

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin import bits
-from pcbin.model.latents.base import Array, Latent
+from pcbin.model.latents.base import STEP, Array, Inputs, Latent
+from pcbin.model.refine import Space
 
 CONCENTRATIONS = (1e-3, 1e3)  # the range of a posterior's alpha and beta, softplus of the raw outputs
 PRIOR = 0.01
+MARGIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,13 @@ class Beta(Latent):
         levels: Array = np.tensordot(planes.astype(np.float32), np.float32(1 << np.arange(depth)[::-1]), (1, 0))
         return levels / np.float32((1 << depth) - 1)
 
-    def decoder_input(self, latents: Array) -> Array:
-        return 2 * latents - 1
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(2.0, -1.0)
+
+    def space(self, latents: Array) -> Space:
+        """[0, 1], rounded to bits; not so near the ends that a latent could not leave them."""
+        return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: (u > 0.5).astype(np.float32))
 
     def draw(self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array]) -> Array:
         """Bits: those of the prior, all but 1 % of whose mass lies at 0 and 1."""
