@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pcbin.cli import options as o
 from pcbin.cli import report
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pcbin.collection import Collection
 
 mixture = click.option(
     "--mixture", metavar="NAME|PATH", help="Ask a mixture model for the classes, not k-means on bits."
@@ -30,7 +36,6 @@ def command(
     """
     import numpy as np
 
-    from pcbin.cli.giving import PER_ROW, draw
     from pcbin.cluster import nmi, purity
     from pcbin.collection import Collection, annotate
     from pcbin.pipeline import read_meta
@@ -43,8 +48,7 @@ def command(
             numbers = np.array([number[i] for i in range(len(number))])
             facts = {"labels": len(set(known)), "purity": purity(numbers, known), "NMI": nmi(numbers, known)}
         if picture is not None:
-            first = [collection.codes[members[:PER_ROW]] for members in clusters]
-            draw(picture, [list(collection.codec.decode(codes)) for codes in first], overwrite=overwrite)
+            _draw(picture, collection, clusters, known, overwrite)
         if csv_file is not None:
             _write_csv(csv_file, [(collection.name(i), number[i]) for i in range(len(number))], overwrite)
         if out is not None:
@@ -52,6 +56,27 @@ def command(
         medoids = [collection.name(int(members[0])) for members in clusters]
     sizes = [len(members) for members in clusters]
     report.records({"cluster": range(len(clusters)), "size": sizes, "medoid": medoids}, facts)
+
+
+def _draw(
+    path: Path, collection: Collection, clusters: list[NDArray[np.int64]], labels: list[str] | None, overwrite: bool
+) -> None:
+    """A row per cluster: its number, size and, where labels are known, commonest label; its first members by name."""
+    from collections import Counter
+
+    from pcbin.cli.giving import PER_ROW
+    from pcbin.view import pictures
+
+    heads, rows, captions = [], [], []
+    for number, members in enumerate(clusters):
+        shown = members[:PER_ROW]
+        heads.append(f"{number}: {len(members):,} shapes")
+        if labels is not None:
+            ((label, often),) = Counter(labels[i] for i in members).most_common(1)
+            heads[-1] += f"\n{often / len(members):.0%} {label}"
+        rows.append(list(collection.codec.decode(collection.codes[shown])))
+        captions.append([collection.name(int(i)) for i in shown])
+    pictures.clouds(path, rows, heads=heads, captions=captions, overwrite=overwrite)
 
 
 def _write_csv(path: Path, rows: list[tuple[str, int]], overwrite: bool) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pcbin.collection import Collection
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-ACROSS = 7  # pairs of clouds beside each other in the picture
 Row = tuple[str, int, float, float | None]  # a sample's name, bytes before, distortion, noise floor
 
 
@@ -27,10 +26,10 @@ def command(outdir: Path, model: str | None, effort: int) -> None:
     Writes samples.pcb, the decoded clouds as decoded/*.ply and demo.png (originals above their decodes),
     replacing those of an earlier run.
     """
-    from pcbin.cli.giving import draw
     from pcbin.collection import Collection
     from pcbin.errors import OutputError
     from pcbin.pipeline import compress, decompress
+    from pcbin.view import pictures
 
     try:
         outdir.mkdir(parents=True, exist_ok=True)
@@ -45,9 +44,8 @@ def command(outdir: Path, model: str | None, effort: int) -> None:
         originals = [known.find(i) for i in range(len(collection))]
         decodes = list(collection.codec.decode(collection.codes))
         size = collection.codec.bytes
-    starts = range(0, len(rows), ACROSS)
-    pairs = (originals, decodes)
-    draw(outdir / "demo.png", [clouds[i : i + ACROSS] for i in starts for clouds in pairs], overwrite=True)
+    names, distances = [row[0] for row in rows], [f"CD {report.cd(row[2])}" for row in rows]
+    pictures.decoded(outdir / "demo.png", decodes, names, originals, distances, size, overwrite=True)
     fields = [dict(zip(("name", "bytes", "CD", "noise floor"), row, strict=True)) for row in rows]
     place = f"{archive}, {outdir / 'decoded'}, and {outdir / 'demo.png'}: originals above their decodes"
     lines = [*report.table(list(_table(rows, size, summary.bytes))), "", place]

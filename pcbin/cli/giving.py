@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pcbin.cli import report
 from pcbin.codec import Codec
@@ -20,14 +16,18 @@ def give(shapes: Shapes, codec: Codec, *, out: str | None, format: str, picture:
     if out is not None:
         save(out, shapes, codec, format=format, overwrite=overwrite)
     if picture is not None:
-        clouds = [*shapes.given, *codec.decode(shapes.codes)]
-        draw(picture, [clouds[i : i + PER_ROW] for i in range(0, len(clouds), PER_ROW)], overwrite=overwrite)
+        _draw(picture, shapes, codec, overwrite)
     hexadecimal = [code.tobytes().hex() for code in shapes.codes]
     report.records({"name": shapes.names, **shapes.columns, "code": hexadecimal}, shapes.facts)
 
 
-def draw(path: Path, rows: Sequence[Sequence[NDArray[np.floating] | None]], *, overwrite: bool) -> None:
-    """Rows of clouds of the unit frame as a PNG, None for an empty cell."""
-    from pcbin.view import sheet
+def _draw(path: Path, shapes: Shapes, codec: Codec, overwrite: bool) -> None:
+    """The shapes, each with its name and what is known of it, after the clouds they were made from."""
+    from pcbin.view.pictures import clouds
 
-    sheet.write_png(path, sheet.sheet(rows), overwrite=overwrite)
+    captions = ["given"] * len(shapes.given)
+    for i, name in enumerate(shapes.names):
+        captions.append("\n".join([name, *(report.fact(title, of[i]) for title, of in shapes.columns.items())]))
+    drawn = [*shapes.given, *codec.decode(shapes.codes)]
+    lines = [slice(start, start + PER_ROW) for start in range(0, len(drawn), PER_ROW)]
+    clouds(path, [drawn[line] for line in lines], captions=[captions[line] for line in lines], overwrite=overwrite)

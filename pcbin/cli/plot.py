@@ -41,18 +41,14 @@ def sheet(
         if len(chosen) > count:
             chosen = np.sort(np.random.default_rng(seed).choice(chosen, count, replace=False))
         decodes = collection.codec.decode(collection.codes[chosen])
-        names = [collection.name(int(i)).rpartition("/")[2][:18] for i in chosen]
+        names = [collection.name(int(i)) for i in chosen]
         known = collection.originals(sources)
         originals = [known.find(int(i)) for i in chosen]
-        labels = ["original", f"{collection.codec.bytes} bytes"]
+        size = collection.codec.bytes
     captions = [
         "" if o is None else f"CD {report.cd(unit_chamfer(o, d))}" for o, d in zip(originals, decodes, strict=True)
     ]
-    if all(original is None for original in originals):
-        pictures.clouds(out, [list(decodes)], captions=[names], overwrite=overwrite)
-    else:
-        rows = [originals, list(decodes)]
-        pictures.clouds(out, rows, row_labels=labels, captions=[names, captions], overwrite=overwrite)
+    pictures.decoded(out, list(decodes), names, originals, captions, size, overwrite=overwrite)
     _drawn(out)
 
 
@@ -74,7 +70,7 @@ def strip(archive: str, a: str, b: str, out: Path, steps: int, model: str | None
         f"{order}\nspread {path.facts['spread (deviation / mean)']:.2f}"
         for order, path in zip(("even", "random"), paths, strict=True)
     ]
-    pictures.clouds(out, clouds, row_labels=labels, captions=captions, overwrite=overwrite)
+    pictures.clouds(out, clouds, heads=labels, captions=captions, overwrite=overwrite)
     _drawn(out)
 
 

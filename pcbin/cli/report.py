@@ -101,6 +101,11 @@ def records(columns: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> N
     show({**facts, "records": rows}, lines)
 
 
+def fact(name: str, value: Any) -> str:
+    """A cell of such a table, alone."""
+    return f"{_text(name, value)} bits" if name == "bits" else f"{_title(name)} {_text(name, value)}"
+
+
 def _title(name: str) -> str:
     return f"{name} x 1e4" if "CD" in name else name
 

@@ -1,13 +1,13 @@
-"""Labelled pictures with matplotlib (extra `plot`): sheets, strips, histograms, maps, rate against
-distortion.
+"""Pictures of clouds, drawn by `sheet` under its one camera and scale, and diagrams with matplotlib (extra `plot`):
+histograms, maps, rate against distortion.
 
-Each function draws one picture and writes it; nothing here reads archives or models. Clouds are drawn by
-`sheet`, under its one camera and scale.
+Each function draws one picture and writes it; nothing here reads archives or models.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 Cloud = NDArray[np.floating]
-CELL = 1.3  # inches of a drawn cloud
+WIDTH = 1600  # pixels of a sheet, about
+SMALLEST, LARGEST = 160, 320  # pixels of a cloud
+COLUMNS = 10  # of a grid, at most
 DPI = 110
 
 
@@ -33,30 +35,48 @@ def clouds(
     path: Path,
     rows: Sequence[Sequence[Cloud | None]],
     *,
-    row_labels: Sequence[str] = (),
+    heads: Sequence[str] = (),
     captions: Sequence[Sequence[str]] = (),
-    title: str = "",
     overwrite: bool = False,
 ) -> None:
-    """Rows of clouds (N, 3) of the unit sphere, None for an empty cell, with a label before each row and a
-    caption under each cloud."""
-    columns = max(map(len, rows))
-    height = CELL + (0.2 if captions else 0)
-    figure = _figure(columns * CELL + (0.9 if row_labels else 0), len(rows) * height + (0.35 if title else 0))
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for i, row in enumerate(rows):
-        for j, axes in enumerate(grid[i]):
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-            if (cloud := row[j] if j < len(row) else None) is not None:
-                axes.imshow(sheet.draw(cloud, size=int(1.5 * CELL * DPI)), interpolation="antialiased")
-            if captions and j < len(captions[i]):
-                axes.set_xlabel(captions[i][j], fontsize=7, labelpad=1)
-        if row_labels:
-            grid[i][0].set_ylabel(row_labels[i], fontsize=8, rotation=0, ha="right", va="center")
-    if title:
-        figure.suptitle(title, fontsize=10)
+    """Rows of clouds (N, 3) of the unit sphere, None for an empty cell, with words before each row and under each
+    cloud: about WIDTH pixels wide. A PNG needs no matplotlib."""
+    size = max(SMALLEST, min(LARGEST, WIDTH // (max(map(len, rows)) + bool(heads))))
+    image = sheet.sheet(rows, size=size, heads=heads, captions=captions)
+    if _format(path) == "png":
+        return sheet.write_png(path, image, overwrite=overwrite)
+    figure = _figure(image.shape[1] / DPI, image.shape[0] / DPI)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.imshow(image, interpolation="antialiased")
     _save(figure, path, overwrite)
+
+
+def decoded(
+    path: Path,
+    decodes: Sequence[Cloud],
+    names: Sequence[str],
+    originals: Sequence[Cloud | None],
+    distances: Sequence[str],
+    size: int,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Decodes of `size` bytes in a grid about as wide as tall, below their originals (and above words on how far they
+    are from them) where any is known."""
+    known = any(original is not None for original in originals)
+    columns = min(COLUMNS, max(4, math.ceil(math.sqrt(len(decodes) * (1 + known)))))
+    lines = [slice(start, start + columns) for start in range(0, len(decodes), columns)]
+    if not known:
+        clouds(path, [decodes[line] for line in lines], captions=[names[line] for line in lines], overwrite=overwrite)
+        return
+    clouds(
+        path,
+        [row[line] for line in lines for row in (originals, decodes)],
+        heads=["original", f"{size} bytes"] * len(lines),
+        captions=[row[line] for line in lines for row in (names, distances)],
+        overwrite=overwrite,
+    )
 
 
 def histogram(path: Path, latents: NDArray[np.floating], latent: Latent, *, overwrite: bool = False) -> None:

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from pcbin.errors import OutputError
-from pcbin.view.sheet import draw, sheet, write_png
+from pcbin.view.sheet import draw, fold, letters, sheet, width, write_png
 
 RNG = np.random.default_rng(0)
+CLOUD = np.clip(RNG.normal(size=(500, 3)) / 4, -0.5, 0.5)
 
 
 def _dark(image: np.ndarray) -> np.ndarray:
@@ -41,6 +42,42 @@ def test_rows_and_columns() -> None:
     assert image.shape == (100, 150, 3)
     filled = [[bool(len(_dark(image[y : y + 50, x : x + 50]))) for x in (0, 50, 100)] for y in (0, 50)]
     assert filled == [[True, False, True], [False, True, False]]
+
+
+def test_words_stand_before_rows_and_under_clouds() -> None:
+    plain = sheet([[CLOUD, CLOUD], [CLOUD]], size=100)
+    image = sheet([[CLOUD, CLOUD], [CLOUD]], size=100, heads=["first", ""], captions=[["a name", ""], ["another"]])
+    line = letters().height
+    left = image.shape[1] - 200
+    assert 20 < left < 100
+    assert len(image) == 2 * (100 + line + 4)
+    np.testing.assert_array_equal(image[:100, left:], plain[:100])  # the clouds are as without
+    assert len(_dark(image[:100, :left]))
+    assert len(_dark(image[100 : 104 + line, left : left + 100]))
+    assert not len(_dark(image[100 : 104 + line, left + 100 :]))
+    assert not len(_dark(image[104 + line :, :left]))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("", [""]),
+        ("a long name/with parts", ["a long name/", "with parts"]),
+        ("two\nlines", ["two", "lines"]),
+        ("part-of/" * 8 + "end", ["part-of/part-", "…", "of/end"]),
+    ],
+)
+def test_long_words_are_broken_where_they_may_be_and_keep_both_ends(text: str, lines: list[str]) -> None:
+    folded = fold(text, 80, 3)
+    assert folded == lines
+    assert all(width(line) <= 80 for line in folded)
+
+
+def test_every_letter_has_ink_and_unknown_ones_are_told() -> None:
+    for letter in map(chr, range(33, 127)):
+        assert letters().line(letter).max() > 0.3, letter
+    np.testing.assert_array_equal(letters().line("椅"), letters().line("?"))
 
 
 def test_png(tmp_path: Path) -> None:
