@@ -25,8 +25,9 @@ embed_model = click.option("--embed-model", is_flag=True, help="Carry the decode
 def command(paths: tuple[str, ...], out: str, model: str | None, meta: str | None, **options: Any) -> None:
     """Compress clouds into the archive OUT.
 
-    Each PATH is a cloud file (ply, npy, npz, xyz, txt, csv, pts) or a directory, searched for them with all its
-    subdirectories. OUT appears when it is complete. What cannot be read is skipped and told, with exit code 10.
+    Each PATH is a cloud file (ply, npy, npz, text; with extras meshes, las, pcd, e57) or a directory, searched for them
+    with all its subdirectories. OUT appears when it is complete. What cannot be read is skipped and told, with exit
+    code 10.
     """
     from pcbin.pipeline import compress, read_meta
 

@@ -146,7 +146,9 @@ def compressed(summary: Summary) -> Iterator[str]:
     yield from _list("told", _notes(summary.notes))
     if summary.passed_over:
         counts = ", ".join(f"{count:,} {extension}" for extension, count in list(summary.passed_over.items())[:SHOWN])
-        yield f"passed over {sum(summary.passed_over.values()):,} files pcbin does not read: {counts}"
+        hints = [f"--{name[1:]}" for name in (".bin", ".pt") if name in summary.passed_over]
+        hint = f" ({' and '.join(hints)} would read them, see docs/files.md)" if hints else ""
+        yield f"passed over {sum(summary.passed_over.values()):,} files pcbin does not read: {counts}{hint}"
     yield from _skipped(summary.skipped)
 
 

@@ -42,7 +42,12 @@ __all__ = [
 ]
 
 TEXT = ("xyz", "txt", "csv", "pts", "asc", "ptx")
-READERS = {"ply": "ply", "npy": "npy", "npz": "npz", **dict.fromkeys(TEXT, "xyz")}
+READERS = {
+    **{"ply": "ply", "npy": "npy", "npz": "npz", **dict.fromkeys(TEXT, "xyz")},
+    **{"obj": "obj", "off": "off", "stl": "stl", "glb": "gltf", "gltf": "gltf"},
+    **{"pcd": "pcd", "las": "las", "laz": "las", "e57": "e57"},
+}
+IF_TOLD = {"bin": "raw", "pt": "tensor"}  # extensions that say too little
 FORMATS = ("ply", "npy", "npz", "xyz")  # the formats written, each by the module of its name
 PACKINGS = ("gz", "bz2", "xz")
 MARKS = {b"\x1f\x8b": ("gzip", "gz"), b"BZh": ("bzip2", "bz2"), b"\xfd7zXZ": ("xz", "xz")}
@@ -59,7 +64,9 @@ class CloudFile:
     found: bool = False
 
 
-def find(paths: Iterable[str | os.PathLike[str]], passed: Counter[str] | None = None) -> Iterator[CloudFile]:
+def find(
+    paths: Iterable[str | os.PathLike[str]], options: Options = PLAIN, passed: Counter[str] | None = None
+) -> Iterator[CloudFile]:
     """The files named, and below the directories named every file with an extension pcbin reads, sorted.
 
     In directories, other extensions (counted in `passed`) and hidden entries (a leading dot) are passed over; links
@@ -68,13 +75,13 @@ def find(paths: Iterable[str | os.PathLike[str]], passed: Counter[str] | None = 
     """
     for path in map(Path, paths):
         if path.is_dir():
-            yield from _below(path, path, (), passed)
+            yield from _below(path, path, (), options, passed)
         else:
             yield _source(path, path.parent)
 
 
 def _below(
-    directory: Path, root: Path, above: tuple[tuple[int, int], ...], passed: Counter[str] | None
+    directory: Path, root: Path, above: tuple[tuple[int, int], ...], options: Options, passed: Counter[str] | None
 ) -> Iterator[CloudFile]:
     try:
         status = directory.stat()
@@ -87,8 +94,8 @@ def _below(
         return
     for path in (directory / name for name in names if not name.startswith(".")):
         if path.is_dir():
-            yield from _below(path, root, (*above, here), passed)
-        elif _format(path)[0] in READERS:
+            yield from _below(path, root, (*above, here), options, passed)
+        elif _module(_format(path)[0], options):
             yield _source(path, root, found=True)
         elif passed is not None:
             passed[path.suffix.lower() or "no extension"] += 1
@@ -125,9 +132,12 @@ def clouds(path: str | os.PathLike[str], options: Options = PLAIN, tell: Tell | 
     try:
         with _open(path) as stream:
             format, packing = _format(path)
-            module = READERS.get(format)
+            module = _module(format, options)
             if module is None:
-                raise CloudError("is of no known format", remedy=f"give one of .{' .'.join(READERS)}")
+                remedy = (
+                    f"say what it is with --{format}" if format in IF_TOLD else f"give one of .{' .'.join(READERS)}"
+                )
+                raise CloudError("is of no known format", remedy=remedy)
             size = os.fstat(stream.fileno()).st_size
             _refuse_what_is_none(stream, size, packing)
             reader = importlib.import_module(f"pcbin.files.{module}")
@@ -146,6 +156,12 @@ def clouds(path: str | os.PathLike[str], options: Options = PLAIN, tell: Tell | 
         raise CloudError(cause, path=path, remedy="check the path and its permissions") from error
     except MemoryError as error:
         raise CloudError("does not fit into memory", path=path, remedy="split it") from error
+
+
+def _module(format: str, options: Options) -> str | None:
+    """The name of the module that reads a format, None where there is none."""
+    told = {"bin": options.bin is not None, "pt": options.pt}
+    return IF_TOLD[format] if told.get(format) else READERS.get(format)
 
 
 def _open(path: Path) -> BinaryIO:

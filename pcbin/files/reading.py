@@ -3,13 +3,14 @@ Knows no format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from pcbin.errors import CloudError
+from pcbin.errors import CloudError, PcbinError
 
 FLOOR, RATIO = 1 << 26, 100  # bytes that a file may unpack to: this many, or this many times its size
 
@@ -26,12 +27,16 @@ class Options:
         points: the model's. A surface gives twice as many.
         seed: of these points.
         organised: an array (H, W, 3) is one cloud of H x W points, not H clouds of W.
+        bin: .bin files are float32, so many of them for a point, of which the first three are x, y, z.
+        pt: .pt files are tensors.
     """
 
     sample: Literal["surface", "vertices"] | None = None
     points: int = 2048
     seed: int = 0
     organised: bool = False
+    bin: int | None = None
+    pt: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,20 @@ class Cloud:
 
 class NoCloudError(CloudError):
     """A file that holds something else than clouds, such as a README or a table of labels."""
+
+
+@contextmanager
+def damaged(kind: str) -> Iterator[None]:
+    """What a library raises for bytes that it does not understand, as a CloudError."""
+    try:
+        yield
+    except (PcbinError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # which is lazrs'
+            raise
+        words = " ".join(str(error).split())[:100] or type(error).__name__
+        raise CloudError(f"is no {kind}, or damaged ({words})") from error
 
 
 def bound(size: int) -> int:

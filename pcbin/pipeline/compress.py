@@ -150,10 +150,10 @@ def _fill(
     """Encode all clouds and write them as they come. Raises CloudError if there is none."""
     tally, records = Tally(), None if record_meta is None else dict(record_meta)
     renamed: list[tuple[str, str]] = []
-    total = sum(1 for _ in files.find(paths)) if progress else 0
+    total = sum(1 for _ in files.find(paths, plan.reading)) if progress else 0
     finished = 0
     passed_over: Counter[str] = Counter()
-    for encoded in spread(partial(encode_files, plan), _shares(files.find(paths, passed_over)), jobs):
+    for encoded in spread(partial(encode_files, plan), _shares(files.find(paths, plan.reading, passed_over)), jobs):
         names = _unique(encoded.names, writer)
         renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
         if names:

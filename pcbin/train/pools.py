@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.cloud import Frame, clean, resample
-from pcbin.errors import PcbinError, TrainingError
+from pcbin.errors import ExtraError, PcbinError, TrainingError
 from pcbin.train.config import HELD
 from pcbin.train.splits import split_of
 
 PROCEDURAL = "procedural"
-MESHES = {".obj", ".off", ".stl", ".glb", ".gltf"}
 Clouds = NDArray[np.float32]
 
 
@@ -91,29 +90,18 @@ def _files(path: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Clouds of a file or directory, and points on the surfaces of its meshes; what cannot be read is skipped."""
     from pcbin import files
 
-    meshes = sorted(p for p in path.rglob("*") if p.suffix.lower() in MESHES) if path.is_dir() else []
-    if path.suffix.lower() in MESHES:
-        meshes = [path]
-    for mesh in meshes:
-        yield mesh.stem if mesh == path else mesh.relative_to(path).with_suffix("").as_posix(), _surface(mesh)
-    for source in () if path in meshes else files.find([path]):
+    for source in files.find([path]):
         try:
-            for index, points in enumerate(files.read(source.path)):
+            for index, points in enumerate(files.read(source.path, files.Options(points=HELD // 2), tell=_quiet)):
                 yield f"{source.name}/{index}" if index else source.name, clean(points, source.path)[0]
+        except ExtraError:
+            raise
         except PcbinError:
             continue
 
 
-def _surface(path: Path) -> NDArray[np.float64]:
-    from pcbin.errors import ExtraError
-
-    try:
-        import trimesh
-    except ImportError:
-        raise ExtraError.of("mesh", "trimesh") from None
-    mesh = trimesh.load(path, force="mesh")
-    points, _ = trimesh.sample.sample_surface(mesh, HELD, seed=0)
-    return np.asarray(points, np.float64)
+def _quiet(note: str) -> None:
+    """What was guessed about a file is told when it is compressed."""
 
 
 def _archive(path: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:

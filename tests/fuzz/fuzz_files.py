@@ -1,0 +1,290 @@
+"""Fuzzes the readers of cloud files, structure-aware, without a fuzzing library; not part of the test suite:
+
+    python tests/fuzz/fuzz_files.py [--seconds 60] [--formats ply,npz] [--keep FINDS] [--seed N]
+
+Takes valid small files of every format (the optional ones where their readers are installed), changes what a header
+says, numbers, bytes and whole pieces, inside the packing where there is one, and reads the result with some options in
+a process that may have 1.5 GB of addresses and 5 seconds for a file. Anything but clouds, CloudError and ExtraError
+is a find: it is printed, and kept in FINDS. Prints what was run, how it ended, the slowest and the largest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import gzip
+import importlib.util
+import io
+import itertools
+import json
+import re
+import resource
+import signal
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pcbin import files
+from pcbin.errors import CloudError, ExtraError
+
+ADDRESSES, SECONDS = 3 << 29, 5
+CASES = Path(__file__).parent.parent / "data/cases"
+POINTS = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
+OPTIONS = [
+    files.Options(sample=sample, organised=organised, bin=4, pt=True)
+    for sample, organised in itertools.product((None, "surface", "vertices"), (False, True))
+]
+NUMBERS = [0, 1, 2, 3, 4, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63, 2**64, 10**18]
+WORDS = (
+    b"nan -nan(ind) 1.#QNAN NA 1e999 -1 x y z , ; \t \r \n \n\r # // \" ' element property list uchar int vertex face "
+    b"binary_little_endian ascii float double {} [] () \xef\xbb\xbf \xff\xfe \0"
+).split(b" ")
+
+
+def saved(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def ply(text: bool, faces: bool = True, lists: bool = False, order: str = "<") -> bytes:
+    kind = "ascii" if text else "binary_little_endian" if order == "<" else "binary_big_endian"
+    head = f"ply\nformat {kind} 1.0\nelement vertex {len(POINTS)}\n"
+    head += "".join(f"property float {axis}\n" for axis in "xyz") + "property list uchar int near\n" * lists
+    head += "element face 3\nproperty list uchar int vertex_indices\n" * faces + "end_header\n"
+    rows = [(*row, *([2, 5, 6] if lists else [])) for row in POINTS.tolist()]
+    polygons = [[3, 0, 1, 2], [4, 3, 4, 5, 6], [3, 7, 8, 9]] if faces else []
+    if text:
+        return (head + "".join(" ".join(map(str, row)) + "\n" for row in [*rows, *polygons])).encode()
+    body = b"".join(struct.pack(f"{order}3f" + "B2i" * lists, *row) for row in rows)
+    return head.encode() + body + b"".join(struct.pack(f"{order}B{len(p) - 1}i", *p) for p in polygons)
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Valid files by extension."""
+    rows = "".join(" ".join(map(str, row)) + "\n" for row in POINTS.tolist())
+    fields = np.zeros(12, [("x", "f4"), ("y", "f4"), ("z", "f4"), ("i", "u1")])
+    pcd = "# .PCD v.7\nVERSION .7\nFIELDS x y z i\nSIZE 4 4 4 1\nTYPE F F F U\n"
+    pcd += "COUNT 1 1 1 1\nWIDTH 12\nHEIGHT 1\nPOINTS 12\n"
+    found = {
+        "ply": [ply(t, f, n, o) for t, f, n in itertools.product((True, False), repeat=3) for o in "<>"],
+        "npy": [saved(POINTS), saved(POINTS.reshape(2, 6, 3)), saved(np.asfortranarray(POINTS)), saved(fields)],
+        "xyz": [rows.encode(), ("12\n" + rows).encode(), ("//X Y Z\n" + rows).encode()],
+        "csv": [path.read_bytes() for path in sorted(CASES.glob("*.csv"))],
+        "txt": [path.read_bytes() for path in sorted(CASES.glob("*.txt"))],
+        "pts": [(CASES / "pts_is_ptx.pts").read_bytes() * 2],
+        "pcd": [
+            (pcd + "DATA ascii\n" + rows.replace("\n", " 0\n")).encode(),
+            (pcd + "DATA binary\n").encode() + fields.tobytes(),
+        ],
+        "bin": [POINTS.tobytes()],
+    }
+    found["npz"] = [b"".join(found["npy"][:1])]  # packed after the change, see `pack`
+    found["xyz.gz"] = [rows.encode()]
+    if importlib.util.find_spec("trimesh"):
+        import trimesh
+
+        box = trimesh.creation.box()
+        found |= {kind: [bytes_of(box.export(file_type=kind))] for kind in ("obj", "off", "stl", "glb")}
+        found["stl"].append(bytes_of(box.export(file_type="stl_ascii")))
+    with tempfile.TemporaryDirectory() as directory:
+        if importlib.util.find_spec("laspy"):
+            import laspy
+
+            for kind in ("las", "laz"):
+                las = laspy.create(point_format=3, file_version="1.2")
+                las.x, las.y, las.z = POINTS.T.astype(float)
+                las.write(f"{directory}/a.{kind}")
+                found[kind] = [Path(f"{directory}/a.{kind}").read_bytes()]
+        if importlib.util.find_spec("pye57"):
+            import pye57
+
+            with pye57.E57(f"{directory}/a.e57", "w") as file:
+                file.write_scan_raw({f"cartesian{a}": POINTS[:, i].astype(float) for i, a in enumerate("XYZ")})
+            found["e57"] = [Path(f"{directory}/a.e57").read_bytes()]
+        if importlib.util.find_spec("lzf"):
+            import lzf
+
+            columns = b"".join(np.repeat(fields[name][:1], 12).tobytes() for name in fields.dtype.names)
+            packed = lzf.compress(columns)
+            sizes = struct.pack("<II", len(packed), len(columns))
+            found["pcd"].append((pcd + "DATA binary_compressed\n").encode() + sizes + packed)
+    return found
+
+
+def bytes_of(exported: str | bytes) -> bytes:
+    return exported.encode() if isinstance(exported, str) else exported
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """One to four changes: bytes, numbers in text, numbers in bytes, words, pieces cut, doubled or moved."""
+    for _ in range(int(rng.integers(1, 5))):
+        at = int(rng.integers(len(data) + 1))
+        if rng.random() < 0.5:
+            at = min(at, int(rng.integers(400)))  # headers matter more
+        end = min(len(data), at + int(rng.integers(1, 40)))
+        number = int(NUMBERS[rng.integers(len(NUMBERS))]) * int(rng.choice([1, 1, -1]))
+        kind = rng.integers(8)
+        if kind == 0 and data:
+            at = min(at, len(data) - 1)
+            data = data[:at] + bytes([data[at] ^ (1 << int(rng.integers(8)))]) + data[at + 1 :]
+        elif kind <= 2:
+            found = list(re.finditer(rb"-?\d+", data[:4000]))
+            if found:
+                hit = found[int(rng.integers(len(found)))]
+                data = data[: hit.start()] + str(number).encode() + data[hit.end() :]
+        elif kind == 3:
+            width = int(rng.choice([1, 2, 4, 8]))
+            data = (
+                data[:at]
+                + (number % 256**width).to_bytes(width, str(rng.choice(["little", "big"])))
+                + data[at + width :]
+            )
+        elif kind == 4:
+            data = data[:at] + WORDS[rng.integers(len(WORDS))] + data[at:]
+        elif kind == 5:
+            data = data[:at] + data[end:]
+        elif kind == 6:
+            data = data[:at] + data[at:end] * int(rng.integers(2, 200)) + data[end:]
+        else:
+            data = data[:at]
+    return data
+
+
+def pack(extension: str, data: bytes, rng: np.random.Generator) -> bytes:
+    """The changed inside in its packing, with good checksums; sometimes that is changed as well."""
+    if extension == "npz":
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in [["points"], ["x", "y", "z"], ["a", "b"], ["points", "depth"]][rng.integers(4)]:
+                archive.writestr(f"{name}.npy", data)
+        data = out.getvalue()
+    elif extension.endswith("gz"):
+        data = gzip.compress(data)
+    else:
+        return {"glb": glb_repaired, "e57": e57_repaired}.get(extension, lambda same: same)(data)
+    return mutated(data, rng) if rng.random() < 0.2 else data
+
+
+def glb_repaired(data: bytes) -> bytes:
+    """The lengths of a GLB set right again, so that its JSON is read."""
+    try:
+        end = data.index(b"BIN\0") - 4
+        text = data[20:end] + b" " * (-len(data[20:end]) % 4)
+        rest = data[end:]
+        rest = struct.pack("<I", len(rest) - 8) + rest[4:]
+        json.loads(text)
+    except ValueError:
+        return data
+    return struct.pack("<4sIIII", b"glTF", 2, 20 + len(text) + len(rest), len(text), 0x4E4F534A) + text + rest
+
+
+def e57_repaired(data: bytes) -> bytes:
+    """Every page of 1,024 bytes with its checksum set right."""
+    pages = (data[at : at + 1020] for at in range(0, len(data), 1024))
+    return b"".join(page + crc32c(page).to_bytes(4, "big") for page in pages if len(page) == 1020)
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = CRC32C[(crc ^ byte) & 255] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def crc32c_of(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ 0x82F63B78 * (byte & 1)
+    return byte
+
+
+CRC32C = [crc32c_of(byte) for byte in range(256)]
+
+
+def run(path: Path, options: files.Options) -> str:
+    try:
+        clouds = points = 0
+        for cloud in files.read(path, options, tell=lambda note: None):
+            if cloud.ndim != 2 or cloud.shape[1] != 3 or not len(cloud):
+                raise AssertionError(f"a cloud of shape {cloud.shape}")
+            clouds, points = clouds + 1, points + len(cloud)
+    except CloudError as error:
+        return "does not fit into memory" if "memory" in error.cause else "CloudError"
+    except ExtraError:
+        return "ExtraError"
+    return "clouds"
+
+
+def inputs(formats: set[str], seed: int) -> Iterator[tuple[str, bytes]]:
+    rng = np.random.default_rng(seed)
+    found = {extension: data for extension, data in seeds().items() if not formats or extension in formats}
+    for extension in itertools.cycle(found):
+        data = found[extension][int(rng.integers(len(found[extension])))]
+        yield extension, pack(extension, mutated(data, rng), rng)
+
+
+def late(*_: object) -> None:
+    raise TimeoutError(f"took over {SECONDS} seconds")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--formats", default="")
+    parser.add_argument("--keep", type=Path, default=Path("finds"))
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    formats = set(filter(None, given.formats.split(",")))
+    ended: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    slowest: dict[str, float] = collections.defaultdict(float)
+    finds = 0
+    todo = inputs(formats, given.seed)
+    next(todo)  # loads the libraries before addresses are counted
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES + used(), resource.RLIM_INFINITY))
+    signal.signal(signal.SIGALRM, late)
+    stop = time.monotonic() + given.seconds
+    rng = np.random.default_rng(given.seed)
+    with tempfile.TemporaryDirectory() as directory:
+        for extension, data in todo:
+            if time.monotonic() > stop:
+                break
+            path = Path(directory, f"a.{extension}")
+            path.write_bytes(data)
+            begun = time.process_time()
+            signal.alarm(SECONDS)
+            try:
+                end = run(path, OPTIONS[int(rng.integers(len(OPTIONS)))])
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                end, finds = f"FIND {type(error).__name__}", finds + 1
+                given.keep.mkdir(exist_ok=True)
+                (given.keep / f"{finds:04d}.{extension}").write_bytes(data)
+                traceback.print_exc(limit=-4)
+            finally:
+                signal.alarm(0)
+            ended[extension][end] += 1
+            slowest[extension] = max(slowest[extension], time.process_time() - begun)
+    for extension, counts in ended.items():
+        print(f"{extension:7}{sum(counts.values()):8,} files, slowest {slowest[extension]:.2f} s, {dict(counts)}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{sum(map(lambda c: sum(c.values()), ended.values())):,} files, {finds} finds, peak memory {peak:,.0f} MB")
+    return finds > 0
+
+
+def used() -> int:
+    """Bytes of addresses this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
