@@ -278,7 +278,7 @@ def test_what_was_guessed_and_passed_over_is_told(collection: Path, out: Path, t
     lines = "\n".join(report.compressed(summary))
     assert "passed over 2 files pcbin does not read: 1 .jpg, 1 .md" in lines
     with pytest.raises(CloudError, match="no row of three numbers"):
-        compress(collection / "README.txt", out, model=tiny_model, force=True)
+        compress(collection / "README.txt", out, model=tiny_model, overwrite=True)
 
 
 def test_an_organised_array_is_one_cloud_where_told(collection: Path, out: Path, tiny_model: Path) -> None:
