@@ -16,6 +16,7 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 
 from pcbin.codec import Codec
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load
 from pcbin.train.batches import Batches
@@ -70,10 +71,11 @@ def main() -> None:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--label", action="append", default=[])
     parser.add_argument("--latents", type=int, default=16384)
+    parser.add_argument("--efforts", type=int, nargs="+", default=[0, DEFAULT_EFFORT])
     arguments = parser.parse_args()
 
     sources = load_pools(arguments.data, tuple(arguments.label))
-    autoencoder, binary = load(arguments.autoencoder), Codec(load(arguments.binary))
+    autoencoder, binary = load(arguments.autoencoder), load(arguments.binary)
     training = training_latents(autoencoder, [source.part("train") for source in sources], arguments.latents)
     tested = np.concatenate([source.part("test").points for source in sources])
     clouds, others = halves(tested)
@@ -84,8 +86,10 @@ def main() -> None:
         "AE, 128 floats": distortions(clouds, decode(latents)),
         "AE + product quantisation, 128 bits": distortions(clouds, decode(product_quantisation(training)(latents))),
         "AE + PCA binarisation, 128 bits": distortions(clouds, decode(pca_binarisation(training)(latents))),
-        "binary codes, 128 bits": distortions(clouds, binary.decode(binary.encode(clouds))),
     }
+    for effort in arguments.efforts:
+        codec = Codec(binary, effort)
+        result[f"binary codes, 128 bits, effort {effort}"] = distortions(clouds, codec.decode(codec.encode(clouds)))
     print(json.dumps({"test clouds": len(clouds), "CD x1e4": result}, indent=2))
 
 

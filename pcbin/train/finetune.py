@@ -15,6 +15,7 @@ import torch
 
 from pcbin import neighbours
 from pcbin.codec import Codec
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import TrainingError
 from pcbin.output import check
 from pcbin.train import loop
@@ -31,14 +32,12 @@ TIMED_STEPS = 10  # the first, by which the pace is judged
 STRETCHES = 8  # of a training, each ended by measuring the model
 MEASURING_SHARE = 0.2  # of the time, at most, goes into that
 MEASURED = 100  # held-out clouds at most
-EFFORT = 2
 FEW = 100  # steps; fewer seldom gain anything
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Mean CD (mean form) of the held-out clouds' codes at effort 0 and at the default effort; of a model that makes
-    no codes, twice that of its latents."""
+    """Mean CD (mean form) of the held-out clouds' codes at effort 0 and at the default effort."""
 
     plain: float
     searched: float
@@ -151,14 +150,8 @@ class _Budget:
 
 def _quality(model: Autoencoder, config: Config, clouds: Clouds) -> Quality:
     runtime = in_memory(model, config)
-    if not model.latent.binary:
-        plain = float(neighbours.chamfer(clouds, runtime.decode(runtime.latents(clouds))).mean())
-        return Quality(plain, plain)
-    plain, searched = (
-        float(codec.distortion(clouds, codec.encode(clouds)).mean())
-        for codec in (Codec(runtime, 0), Codec(runtime, EFFORT))
-    )
-    return Quality(plain, searched)
+    codecs = Codec(runtime, 0), Codec(runtime, DEFAULT_EFFORT)
+    return Quality(*(float(codec.distortion(clouds, codec.encode(clouds)).mean()) for codec in codecs))
 
 
 def _seconds_each(config: Config, state: State, batches: Batches) -> float:
