@@ -38,8 +38,6 @@ def test_pairs_are_the_nearest(n: int, m: int) -> None:
         np.testing.assert_allclose(back, np.square(y - x[here]).sum(axis=1), rtol=1e-5, atol=1e-9)
     means = [x.mean() + y.mean() for x, y in zip(found.forth, found.back, strict=True)]
     np.testing.assert_allclose(neighbours.chamfer(a, b), means, rtol=1e-5)
-    sums = np.stack([found.forth.sum(axis=1), found.back.sum(axis=1)], axis=1)
-    np.testing.assert_allclose(neighbours.chamfer_gradient(a, b)[0], sums, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("backend")
@@ -52,15 +50,15 @@ def test_identical_and_flat_clouds() -> None:
 
 
 @pytest.mark.usefixtures("backend")
-def test_gradient_is_that_of_the_sums() -> None:
+def test_gradient_is_that_of_the_distance() -> None:
     """Held against torch's own derivative of the brute-force distance matrix."""
     torch = pytest.importorskip("torch")
     a, b = clouds(3, 2, 200), clouds(4, 2, 100, 0.2)
     _, gradient = neighbours.chamfer_gradient(a, b)
     decoded = torch.tensor(b, dtype=torch.float64, requires_grad=True)
     squared = (torch.tensor(a, dtype=torch.float64)[:, :, None] - decoded[:, None]).square().sum(-1)
-    (squared.amin(1).sum() + squared.amin(2).sum()).backward()
-    np.testing.assert_allclose(gradient, decoded.grad.numpy(), atol=1e-4)
+    (squared.amin(1).mean(1) + squared.amin(2).mean(1)).sum().backward()
+    np.testing.assert_allclose(gradient, decoded.grad.numpy(), atol=1e-6)
 
 
 @pytest.mark.usefixtures("backend")
