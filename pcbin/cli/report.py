@@ -131,6 +131,12 @@ def compressed(summary: Summary) -> Iterator[str]:
     added = "" if summary.total == summary.clouds else f"{summary.clouds:,} clouds added; "
     yield _size(summary.archive, added, summary.total, summary)
     yield f"model       {summary.model}"
+    if (carried := summary.decoder) is not None:
+        share = carried.bytes / summary.bytes
+        yield (
+            f"decoder     {carried.bytes:,} bytes inside, {share:.0%} of the archive, in {carried.bits} bits a weight; "
+            f"decodes differ by CD x 1e4 {1e4 * carried.moved:.2f}"
+        )
     if (found := summary.distortion) is not None:
         yield from _distortion(found)
         yield f"noise floor {_floor(found.floor, found.floors)}"

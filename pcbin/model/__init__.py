@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from pcbin.model.carried import Carried, carry
 from pcbin.model.config import Config, Decoder, Encoder
 from pcbin.model.latents import Latent, latent_of
 from pcbin.model.model import Model
@@ -13,8 +14,8 @@ from pcbin.model.registry import DEFAULT, locate, shipped
 from pcbin.model.weights import cut_decoder, parse, read, save
 
 __all__ = [
-    "DEFAULT", "Config", "Decoder", "Encoder", "Latent", "Model",
-    "cut_decoder", "latent_of", "load", "loads", "locate", "parse", "read", "save", "shipped",
+    "DEFAULT", "Carried", "Config", "Decoder", "Encoder", "Latent", "Model",
+    "carry", "cut_decoder", "latent_of", "load", "loads", "locate", "parse", "read", "save", "shipped",
 ]  # fmt: skip
 
 

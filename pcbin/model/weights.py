@@ -1,7 +1,8 @@
 """A model's file: one safetensors file whose metadata entry "pcbin" is the config and the file's own SHA-256.
 
 The digest is that of the whole file with its own 64 hexadecimal digits read as zeros, so that no byte can
-change unseen. It is also the model's identity, which archives name.
+change unseen. It is also the model's identity, which archives name. A file may be compressed with zstd, and a matrix
+kept as int8 beside a float32 `.scale` for each row; both are undone here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import safetensors
+import zstandard
 from numpy.typing import NDArray
 
 from pcbin.errors import ModelError
@@ -24,6 +26,7 @@ from pcbin.model.config import Config
 from pcbin.output import replacing
 
 MAX_BYTES = 1 << 32
+MAX_RATIO = 64  # that a compressed file may unpack to; weights shrink to a half or so
 _DTYPES: dict[str, type[np.floating[Any]]] = {"F16": np.float16, "F32": np.float32}
 _BLANK = b"0" * 64
 
@@ -76,11 +79,12 @@ def read(path: str | os.PathLike[str]) -> Weights:
 def parse(data: bytes) -> Weights:
     """Check a weights file's bytes; as `read`."""
     try:
+        data = _unpacked(data)
         tensors = dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
         fields = json.loads(_header(data)["__metadata__"]["pcbin"])
         digest = fields.pop("sha256")
         part_of = fields.pop("part_of", None)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (safetensors.SafetensorError, zstandard.ZstdError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"no pcbin model, or a damaged one ({error})", remedy="fetch it again") from error
     for name in (digest, part_of or digest):
         if not isinstance(name, str) or not re.fullmatch("[0-9a-f]{64}", name):
@@ -124,14 +128,40 @@ def serialize(config: Config, tensors: Mapping[str, NDArray[Any]], part_of: str 
     return data, digest
 
 
-def cut_decoder(weights: Weights) -> bytes:
-    """The bytes of a model file that holds the decoder alone, small enough to travel in an archive."""
-    config = replace(weights.config, encoder=None)
-    tensors = {
-        name: np.frombuffer(weights.data[name][1], weights.data[name][0]).reshape(shape)
-        for name, shape in config.shapes().items()
+def decoder_tensors(weights: Weights) -> dict[str, NDArray[np.float16]]:
+    """The tensors that decoding needs, by their whole names."""
+    return {
+        name: np.frombuffer(weights.data[name][1], weights.data[name][0]).reshape(shape).astype(np.float16)
+        for name, shape in replace(weights.config, encoder=None).shapes().items()
     }
-    return serialize(config, tensors, part_of=weights.sha256)[0]
+
+
+def cut_decoder(weights: Weights, tensors: Mapping[str, NDArray[Any]] | None = None) -> bytes:
+    """The bytes of a model file that holds the decoder alone, in float16 or with the given tensors; it keeps the
+    identity of the whole."""
+    config = replace(weights.config, encoder=None)
+    return serialize(config, decoder_tensors(weights) if tensors is None else tensors, part_of=weights.sha256)[0]
+
+
+def _unpacked(data: bytes) -> bytes:
+    """A file's bytes, decompressed if they are compressed. Raises ZstdError, ValueError."""
+    if not data.startswith(zstandard.FRAME_HEADER):
+        return data
+    size = zstandard.frame_content_size(data)
+    if not 0 <= size <= MAX_RATIO * len(data):
+        raise ValueError(f"unpacks to {size} bytes")
+    return zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
+
+
+def _rows(tensors: dict[str, Any]) -> None:
+    """Turn int8 matrices and their rows' scales into float32, in place."""
+    for name in [name for name, tensor in tensors.items() if tensor["dtype"] == "I8"]:
+        scale, shape = tensors.pop(f"{name}.scale", None), tensors[name]["shape"]
+        if scale is None or scale["dtype"] != "F32" or len(shape) != 2 or list(scale["shape"]) != [shape[0]]:
+            raise ModelError(f"tensor {name} has no scale for each of its rows")
+        steps = np.frombuffer(tensors[name]["data"], np.int8).reshape(shape)
+        matrix = steps * np.frombuffer(scale["data"], "<f4")[:, None]
+        tensors[name] = {"dtype": "F32", "shape": shape, "data": matrix.tobytes()}
 
 
 def _header(data: bytes) -> Any:
@@ -150,6 +180,7 @@ def _digest(data: bytes, own: str) -> str:
 
 def _check(config: Config, tensors: dict[str, Any]) -> dict[str, tuple[type[np.floating[Any]], bytes]]:
     shapes = config.shapes()
+    _rows(tensors)
     for name in sorted(shapes.keys() ^ tensors.keys()):
         raise ModelError(f"tensor {name} is {'missing' if name in shapes else 'not in the config'}")
     for name, shape in shapes.items():

@@ -20,11 +20,11 @@ from pcbin.collection import load_for
 from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import CloudFile
-from pcbin.model import DEFAULT, Model, cut_decoder, load
+from pcbin.model import DEFAULT, Carried, Model, carry, load
 from pcbin.pipeline.advice import advise
 from pcbin.pipeline.encode import Encoded, EncodePlan, Share, encode_files
 from pcbin.pipeline.spread import spread
-from pcbin.pipeline.summary import Summary, Tally, ratio
+from pcbin.pipeline.summary import Decoder, Summary, Tally, ratio
 from pcbin.shapes import header_of, placed
 
 PER_SHARE = 16  # files that go to a process together
@@ -65,7 +65,8 @@ def compress(
         drop: columns to leave out: "names", "frames", "points", "distortion".
         distortion: measure each cloud's Chamfer distance to its decode, and keep it.
         store_above: keep a cloud's points losslessly where its Chamfer distance is above this.
-        embed_model: let the archive carry the decoder, so that it opens without the model's file.
+        embed_model: let the archive carry the decoder, so that it opens without the model's file: compressed, and in
+            8 bits a weight where that does not show (`pcbin.model.carried`).
         meta: JSON for the archive; record_meta: JSON for clouds, by name.
         overwrite: replace `out` if it exists.
         seed: of the random choice of points.
@@ -84,10 +85,11 @@ def compress(
     codec_model = load(model, device=device)
     plan = EncodePlan(codec_model, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
     header = replace(header_of(codec_model), meta=dict(meta or {}))
-    decoder = cut_decoder(codec_model.weights) if embed_model else None
-    with archive.create(out, header, drop=tuple(drop), overwrite=overwrite, model_bytes=decoder) as writer:
+    carried = carry(codec_model) if embed_model else None
+    inside = None if carried is None else carried.data
+    with archive.create(out, header, drop=tuple(drop), overwrite=overwrite, model_bytes=inside) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
-    return _summary(out, codec_model, plan, filled, started, advice)
+    return _summary(out, codec_model, plan, filled, started, advice, carried)
 
 
 def append(
@@ -167,7 +169,15 @@ def _fill(
     return _Filled(tally, renamed, sorted(records or ()), passed_over)
 
 
-def _summary(out: PathLike, model: Model, plan: EncodePlan, filled: _Filled, started: float, advice: bool) -> Summary:
+def _summary(
+    out: PathLike,
+    model: Model,
+    plan: EncodePlan,
+    filled: _Filled,
+    started: float,
+    advice: bool,
+    carried: Carried | None = None,
+) -> Summary:
     with archive.open(out) as written:
         size, total = written.size, len(written)
     tally, seconds = filled.tally, time.monotonic() - started
@@ -175,6 +185,7 @@ def _summary(out: PathLike, model: Model, plan: EncodePlan, filled: _Filled, sta
     return Summary(
         archive=os.fspath(out),
         model=model.name,
+        decoder=None if carried is None else Decoder(len(carried.data), carried.bits, carried.moved),
         clouds=tally.clouds,
         total=total,
         bytes=size,

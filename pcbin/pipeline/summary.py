@@ -54,18 +54,30 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class Decoder:
+    """The decoder that an archive carries: its bytes, the bits of its weights, and how far its decodes are from the
+    model's own (Chamfer distance, mean form)."""
+
+    bytes: int
+    bits: int
+    moved: float
+
+
+@dataclass(frozen=True)
 class Summary:
     """A finished `compress` or `append`.
 
-    `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `directories` has the
-    distortion below each top directory, where there are several. `advice` is what to try next, the best first.
-    `renamed` are the inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the metadata
-    that no cloud has; `notes` what was guessed or left out; `passed_over` how many files lay in directories with an
-    extension that pcbin does not read.
+    `decoder` is None where the archive carries none, or carried one before. `clouds` were added; `total` are in the
+    archive now, and `bytes` and `ratio` are of all of it. `directories` has the distortion below each top
+    directory, where there are several. `advice` is what to try next, the best first. `renamed` are the inputs whose
+    name was taken, (name, name in the archive); `unused_meta` the names in the metadata that no cloud has; `notes`
+    what was guessed or left out; `passed_over` how many files lay in directories with an extension that pcbin does
+    not read.
     """
 
     archive: str
     model: str
+    decoder: Decoder | None
     clouds: int
     total: int
     bytes: int

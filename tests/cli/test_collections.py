@@ -62,7 +62,8 @@ def test_compress_options(pcbin, clouds, tmp_path, tiny_model) -> None:
     )
     result = pcbin("compress", "in/box0.npy", "in/box1.npy", "out.pcb", "--model", tiny_model, *arguments)
     assert result.returncode == 0
-    assert "CD" not in result.stdout
+    assert "median" not in result.stdout
+    assert "in 8 bits a weight" in result.stdout
     with open(tmp_path / "out.pcb") as archive:
         assert archive[1].name is None
         assert archive[1].frame is None
