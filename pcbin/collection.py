@@ -245,8 +245,9 @@ class Collection:
 def load_for(
     source: Archive, model: Model | PathLike | None = None, *, whole: bool = False, device: str = "cpu"
 ) -> Model:
-    """The model that an archive's codes belong to: the one given, else the shipped one of its name if it has the right
-    SHA-256, else the one the archive carries. `whole` asks for the encoder too, which an archive does not carry.
+    """The model that an archive's codes belong to: the one given, else the shipped one with its SHA-256, else the one
+    the archive carries, whose claim to that SHA-256 nobody can check. `whole` asks for the encoder too, which an
+    archive does not carry.
 
     Raises:
         ModelError: there is none, or the one given is not the model whose SHA-256 the archive's header has.
@@ -254,8 +255,8 @@ def load_for(
     header = source.header
     if model is not None:
         found = load(model, device=device)
-    elif header.model in shipped() and load(header.model).sha256 == header.model_sha256:
-        found = load(header.model, device=device)  # a name: an archive may not choose a path
+    elif here := at_hand(source):
+        found = load(here, device=device)
     elif not whole and (carried := source.model_bytes):
         found = loads(carried, device=device)
     else:
@@ -271,7 +272,24 @@ def load_for(
             path=source.path,
             remedy="give the right model's file",
         )
+    if found.config.points != header.points:
+        raise ModelError(
+            f"claims clouds of {header.points} points, its model {found.name} makes {found.config.points}",
+            path=source.path,
+            remedy="the archive's header is wrong: do not trust it",
+        )
     return found
+
+
+def at_hand(source: Archive) -> str | None:
+    """The shipped model whose codes an archive holds, whatever the archive calls it; None if there is none."""
+    wanted = source.header.model_sha256
+    for name, path in shipped().items():
+        with open(path, "rb") as file:
+            claims = wanted.encode() in file.read(1 << 16)  # its header states it: others need not be loaded
+        if claims and load(name).sha256 == wanted:
+            return name
+    return None
 
 
 def select(source: Archive, only: Iterable[str]) -> Sequence[int]:

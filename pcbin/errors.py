@@ -89,4 +89,8 @@ class CloudWarning(UserWarning):
     """What a reader of cloud files guessed or left out, where nobody else was there to be told."""
 
 
+class DamageWarning(UserWarning):
+    """An archive that opens, but lost records that could be saved."""
+
+
 INTERRUPTED = 130

@@ -1,11 +1,13 @@
 """A collection finds records, brings the right model, and what is made of it is written whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pcbin import archive, files
 from pcbin.archive import Batch
-from pcbin.collection import Collection, annotate, load_for, select
+from pcbin.collection import Collection, annotate, at_hand, load_for, select
 from pcbin.errors import CloudError, ModelError, OutputError, RecordError
 from pcbin.model import cut_decoder, load, registry
 from pcbin.shapes import Shapes, header_of, save
@@ -130,6 +132,29 @@ def test_the_model_given_goes_before_the_shipped_and_the_shipped_before_the_carr
         model_of(whole=True)
     monkeypatch.setattr(registry, "_HOMES", (tiny_model.parent,))
     assert model_of() is tiny
+
+
+def test_a_decoder_that_claims_a_shipped_hash_under_another_name_is_not_believed(
+    tiny_model, other_model, tmp_path, monkeypatch
+):
+    tiny = load(tiny_model)
+    header = replace(header_of(tiny), model="innocent")
+    with archive.create(tmp_path / "a.pcb", header, model_bytes=cut_decoder(load(other_model).weights)):
+        pass
+    monkeypatch.setattr(registry, "_HOMES", (tiny_model.parent,))
+    with archive.open(tmp_path / "a.pcb") as source:
+        assert at_hand(source) == tiny.name
+        assert load_for(source) is tiny
+        monkeypatch.setattr(registry, "_HOMES", ())
+        assert at_hand(source) is None
+
+
+def test_a_header_that_contradicts_its_model_is_refused(tiny_model, tmp_path):
+    header = replace(header_of(load(tiny_model)), points=999)
+    with archive.create(tmp_path / "a.pcb", header):
+        pass
+    with archive.open(tmp_path / "a.pcb") as source, pytest.raises(ModelError, match="claims clouds of 999 points"):
+        load_for(source, tiny_model)
 
 
 def test_an_archive_names_a_model_never_a_path(tiny_model, tmp_path):

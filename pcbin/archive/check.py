@@ -42,7 +42,15 @@ def _verify(archive: Archive) -> list[Damage]:
         names.append(None if raw is None else summary(raw))
         if chunk is not None and raw is not None:
             found += _twice(unique, raw, chunk.first)
-    return found + list(_indexes(archive, names))
+    return found + list(_indexes(archive, names)) + list(_model(archive))
+
+
+def _model(archive: Archive) -> Iterator[Damage]:
+    """The model inside, where the index says it is."""
+    try:
+        archive.model_bytes  # noqa: B018 - reads it
+    except FormatError as error:
+        yield Damage("model", error.cause)
 
 
 def _inspect(archive: Archive, k: int) -> tuple[Chunk | None, list[Damage]]:
@@ -108,7 +116,9 @@ def _structure(archive: Archive) -> Iterator[Damage]:
     """Walk from block to block."""
     if not archive.sound_end:
         behind = archive.size - archive.end + layout.TRAILER_SIZE
-        yield Damage("end", f"an append was interrupted, or the end is damaged: {behind} bytes behind the last index")
+        records = f", with {archive.behind} records" if archive.behind else ""
+        cause = f"an append was interrupted, or the end is damaged: {behind} bytes behind the last index{records}"
+        yield Damage("end", cause)
     at, end = archive.header_size, min(archive.end, archive.size)
     source = archive.source
     while at < end:

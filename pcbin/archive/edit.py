@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -28,8 +28,9 @@ def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite
         raise UsageError("nothing to merge")
     with ExitStack() as stack:
         archives = [stack.enter_context(Archive(path)) for path in paths]
-        for other in archives[1:]:
-            _same_model(archives[0], other)
+        for archive in archives:
+            archive.require_whole()
+            _same_model(archives[0], archive)
         meta = {key: value for archive in reversed(archives) for key, value in archive.header.meta.items()}
         model = next((archive.model_bytes for archive in archives if archive.model_bytes is not None), None)
         header = replace(archives[0].header, meta=meta)
@@ -68,17 +69,20 @@ def extract(path: Place, out: Place, numbers: Iterable[int], *, overwrite: bool 
     return len(keep)
 
 
-def remove(path: Place, numbers: Iterable[int]) -> int:
-    """The archive without the records with these numbers, in its place; returns how many are left.
+def remove(path: Place, records: Iterable[int | str] | Callable[[Archive], Iterable[int]]) -> int:
+    """The archive without these records, by number or name, in its place; returns how many are left.
 
-    Raises RecordError for a number that the archive does not have.
+    A function is given the locked archive and returns numbers: names are looked up when nobody can change it any more.
+    Raises RecordError for a record that the archive does not have.
     """
     with Archive(path) as archive:
-        gone = _checked(archive, numbers)
         header, model = archive.header, archive.model_bytes
     with create(path, header, overwrite=True, model_bytes=model) as writer, Archive(path) as locked:
-        if len(locked) != len(archive):
-            raise OutputError("another process has changed it meanwhile", path=archive.path, remedy="try again")
+        locked.require_whole()
+        if (locked.header, locked.model_bytes) != (header, model):
+            raise OutputError("another process has changed it meanwhile", path=locked.path, remedy="try again")
+        chosen = records(locked) if callable(records) else records
+        gone = _checked(locked, (locked.find(key) if isinstance(key, str) else key for key in chosen))
         keep = np.setdiff1d(np.arange(len(locked)), gone, assume_unique=True)
         for rows in _picked(locked, keep):
             writer.write_rows(rows)

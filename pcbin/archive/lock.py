@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -13,11 +14,23 @@ if sys.platform == "win32":
     def _try(fd: int) -> None:
         os.lseek(fd, 1 << 62, os.SEEK_SET)  # a byte beyond every archive, so that readers are not shut out
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+
+    def locked(fd: int) -> bool:
+        return False
 else:
     import fcntl
 
     def _try(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def locked(fd: int) -> bool:
+        """Whether another holds the writer's lock of an open archive."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        return False
 
 
 def lock(fd: int, path: str) -> None:
@@ -25,4 +38,7 @@ def lock(fd: int, path: str) -> None:
     try:
         _try(fd)
     except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+            cause = f"cannot be locked: {(error.strerror or str(error)).lower()}"
+            raise OutputError(cause, path=path, remedy="copy it to a file system with locks") from error
         raise OutputError("another process is writing to it", path=path, remedy="wait until that has ended") from error

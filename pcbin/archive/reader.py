@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,9 @@ from pcbin.archive.chunk import Chunk
 from pcbin.archive.faults import bad
 from pcbin.archive.nameindex import Lookup
 from pcbin.archive.record import Batch, Record
-from pcbin.archive.scan import find_footer, read_header
+from pcbin.archive.scan import find_footer, read_header, records_behind
 from pcbin.archive.source import Place, open_source
-from pcbin.errors import FormatError, RecordError, UsageError
+from pcbin.errors import DamageWarning, FormatError, RecordError, UsageError
 
 CACHED = 4  # chunks kept
 
@@ -45,6 +46,8 @@ class Archive(Sequence[Record]):
         with self.named():
             self.header, self.header_size = read_header(self.source)
             self.footer, self.end, self.sound_end = find_footer(self.source, self.header_size, self.header.code_bytes)
+            behind = 0 if self.sound_end else records_behind(self.source, self.end, self.header.code_bytes)
+        self.behind = behind  # records in sound chunks behind the index in use
         self.lookup = Lookup(self.source, self.footer)
         self._firsts = np.concatenate([[0], np.cumsum(self.footer.chunks["records"], dtype=np.int64)]).tolist()
 
@@ -64,7 +67,17 @@ class Archive(Sequence[Record]):
 
     def _missing(self, cause: str) -> Exception:
         """The error for a record that is not there."""
-        return RecordError(cause, path=self.path)
+        return self._lost(cause) if self.behind else RecordError(cause, path=self.path)
+
+    def _lost(self, cause: str) -> FormatError:
+        there = f"{self.behind} records lie behind its last whole index"
+        cause = f"{cause}, but {there}" if cause else there
+        return FormatError(cause, path=self.path, remedy="pcbin repair saves them")
+
+    def require_whole(self) -> None:
+        """Raise FormatError where records lie behind the index, which changing the archive would lose."""
+        if self.behind:
+            raise self._lost("")
 
     def __repr__(self) -> str:
         return f"<pcbin.Archive {self.path}: {len(self):,} records of {self.header.model}>"
@@ -320,5 +333,14 @@ class Names(Sequence[str | None]):
 
 
 def open(path: Place) -> Archive:
-    """An archive at a path, an fsspec URL, or in a seekable file object. Raises FormatError if it is none."""
-    return Archive(path)
+    """An archive at a path, an fsspec URL, or in a seekable file object. Raises FormatError if it is none.
+
+    Warns where records lie behind its last whole index: an append was cut off, or the end is damaged.
+    """
+    archive = Archive(path)
+    if archive.behind and archive.source.busy():
+        archive.behind = 0  # an append at work
+    if archive.behind:
+        cause = f"{archive.path}: {archive.behind} records lie behind its last whole index; pcbin repair saves them"
+        warnings.warn(cause, DamageWarning, stacklevel=2)
+    return archive

@@ -102,12 +102,17 @@ def _places(source: Source, header: Header, lost: list[Damage]) -> list[tuple[in
         pass
     lost.append(Damage("index", "not whole; chunks were looked for instead, any behind the last one are lost"))
     found: dict[int, Any] = {}
+    taken: list[tuple[int, int]] = []
     for block in blocks(source, layout.COLUMNS):
         head = source.read(block.end - block.length, min(block.length, layout.LARGEST_DIRECTORY))
         try:
             directory = layout.unpack_directory(head, block)
         except FormatError:
             continue
+        codes = directory.codes, directory.codes + directory.records * header.code_bytes
+        if any(start < codes[1] and codes[0] < end for start, end in taken[-1:]):
+            continue  # chunks that share codes: one of them lies
+        taken.append(codes)
         row = (block.offset, layout.BLOCK_SIZE + block.length, directory.codes, directory.records, directory.crc)
         found[directory.first] = np.array(row, layout.CHUNK)[()]
     return sorted(found.items(), key=lambda item: item[0])

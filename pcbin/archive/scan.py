@@ -4,6 +4,7 @@ for the last whole index in the file."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pcbin.archive import layout
 from pcbin.archive.faults import bad
@@ -52,10 +53,23 @@ def _footer(whole: bytes, block: layout.Block, start: int, code_bytes: int) -> l
     return layout.unpack_footer(payload, start, block.offset, code_bytes)
 
 
-def blocks(source: Source, kind: bytes) -> Iterator[layout.Block]:
-    """Blocks of one kind with a sound header, from the start, wherever they are; none that lie within another."""
-    at = 0
-    for low in range(0, source.size, WINDOW):
+def records_behind(source: Source, end: int, code_bytes: int) -> int:
+    """How many records lie in sound chunks from byte `end` on, where the index in use ends: those of an append that
+    was cut off, or of an index that is damaged."""
+    found = 0
+    for block in blocks(source, layout.COLUMNS, end):
+        head = source.read(block.end - block.length, min(block.length, layout.LARGEST_DIRECTORY))
+        with suppress(FormatError):
+            directory = layout.unpack_directory(head, block)
+            if layout.crc(source.read(directory.codes, directory.records * code_bytes)) == directory.crc:
+                found += directory.records
+    return found
+
+
+def blocks(source: Source, kind: bytes, start: int = 0) -> Iterator[layout.Block]:
+    """Blocks of one kind with a sound header, from `start` on, wherever they are; none that lie within another."""
+    at = start
+    for low in range(start, source.size, WINDOW):
         data = source.read(low, min(source.size - low, WINDOW + layout.BLOCK_SIZE))
         at = max(at, low)
         while 0 <= (found := data.find(layout.MARKER + kind, at - low)) < WINDOW:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from pcbin.archive.lock import locked
 from pcbin.errors import ExtraError, FormatError, PcbinError
 
 Place = str | os.PathLike[str] | BinaryIO
@@ -48,6 +49,10 @@ class Source(ABC):
     def map(self, length: int) -> mmap.mmap | None:
         """The first `length` bytes mapped into memory; None if this is no local file."""
         return None
+
+    def busy(self) -> bool:
+        """Whether a writer is at work on it, as far as can be told."""
+        return False
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Give back what this has opened itself."""
@@ -111,6 +116,9 @@ class _Local(Source):
             return mmap.mmap(self._fd, length, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:  # it has become shorter
             raise unreadable(self.name, error) from error
+
+    def busy(self) -> bool:
+        return locked(self._fd)
 
     def close(self) -> None:
         if self._fd >= 0:

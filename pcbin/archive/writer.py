@@ -304,7 +304,8 @@ def append(path: str | os.PathLike[str]) -> Writer:
     """A writer that adds to an existing archive; the records in it are neither moved nor rewritten.
 
     Holds the archive's lock until it commits or aborts: a second writer gets OutputError, readers are not
-    disturbed. Raises FormatError if the archive is damaged.
+    disturbed. Raises FormatError if the archive is damaged, or records lie behind its
+    last whole index.
     """
     from pcbin.archive.reader import Archive
 
@@ -313,6 +314,7 @@ def append(path: str | os.PathLike[str]) -> Writer:
     target = Appended(os.fspath(path))
     try:
         with Archive(path) as archive:
+            archive.require_whole()
             target.base = archive.end
             existing = Existing(archive.footer, archive.raw_names())
             return Writer(target, archive.header, existing=existing)

@@ -17,7 +17,7 @@ from typing import NoReturn, TextIO
 import click
 
 from pcbin.cli.report import echo
-from pcbin.errors import INTERRUPTED, CloudWarning, PcbinError, UsageError
+from pcbin.errors import INTERRUPTED, CloudWarning, DamageWarning, PcbinError, UsageError
 from pcbin.version import VERSION
 
 SECTIONS = {
@@ -90,7 +90,7 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """Warnings about files are for users, one line each; all others are for developers."""
-    if category is CloudWarning:
+    if issubclass(category, (CloudWarning, DamageWarning)):
         echo(f"pcbin: {message}", err=True)
     else:
         click.echo(warnings.formatwarning(message, category, filename, lineno), err=True, nl=False)

@@ -171,6 +171,8 @@ def described(found: Description) -> None:
 def _described(found: Description) -> Iterator[str]:
     yield _size(found.archive, "", found.clouds, found)
     carried = ", carried inside" if found.model_inside else ""
+    if found.model_inside:
+        carried += f"; {found.model_at_hand} is here and used" if found.model_at_hand else ", unverified"
     yield f"model       {found.model}, SHA-256 {found.model_sha256[:12]}...{carried}"
     yield f"codes       {found.bits} bits for {found.points:,} points, {found.bits_per_point:.3f} bits per point in all"
     if (distortion := found.distortion) is not None:

@@ -14,11 +14,15 @@ names = click.argument("names", nargs=-1, required=True, metavar="NAME|GLOB...")
 @o.verb(archive, names)
 def command(archive: str, names: tuple[str, ...]) -> None:
     """Remove the records of ARCHIVE with these names or patterns; the archive is rewritten, then replaced."""
-    from pcbin.archive import open, remove
+    from pcbin.archive import Archive, remove
     from pcbin.collection import select
 
-    with open(archive) as source:
-        numbers = select(source, names)
-    left = remove(archive, numbers)
+    numbers: list[int] = []
+
+    def chosen(source: Archive) -> list[int]:
+        numbers.extend(select(source, names))
+        return numbers
+
+    left = remove(archive, chosen)
     lines = [f"{archive}: {len(numbers):,} records removed, {left:,} left"]
     report.show({"archive": archive, "removed": len(numbers), "records": left}, lines)

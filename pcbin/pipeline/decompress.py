@@ -126,7 +126,7 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
             skipped = []
             for record, cloud in zip(records, clouds, strict=True):
                 name = record.name or _number(record.index)
-                points, exact = _placed(record, cloud, plan.frame), record.stored is not None
+                points, exact = _placed(record, cloud, plan.frame), record.stored_points is not None
                 if plan.points is not None:
                     points, exact = density.with_points(points.astype(np.float64), plan.points), False
                 try:
@@ -141,8 +141,8 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
 
 def _placed(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[Any]:
     """The record's points where they belong: in the world, or in the unit sphere."""
-    if record.stored is not None:
-        return record.stored if frame else Frame.of(record.stored).to_unit(record.stored)
+    if (stored := record.stored) is not None:
+        return stored if frame else Frame.of(stored).to_unit(stored)
     return record.frame.to_world(cloud) if frame and record.frame is not None else cloud
 
 

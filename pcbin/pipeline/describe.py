@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pcbin.archive import Archive
+from pcbin.collection import at_hand
 from pcbin.pipeline.summary import Distances, Distortion, ratio
 
 
@@ -18,6 +19,7 @@ class Description:
     model: str
     model_sha256: str
     model_inside: bool
+    model_at_hand: str | None
     bits: int
     points: int
     clouds: int
@@ -50,6 +52,7 @@ def describe(source: Archive) -> Description:
         model=header.model,
         model_sha256=header.model_sha256,
         model_inside=source.model_bytes is not None,
+        model_at_hand=at_hand(source),
         bits=header.bits,
         points=header.points,
         clouds=clouds,

@@ -97,6 +97,7 @@ def test_only_archives_are_appended_to(tmp_path: Path, content: bytes) -> None:
         archive.append(tmp_path / "none.pcb")
 
 
+@pytest.mark.filterwarnings("error::pcbin.errors.DamageWarning")
 def test_readers_see_whole_archives_while_one_appends(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pcb", make_batch(50))
     seen: list[int] = []

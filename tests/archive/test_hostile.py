@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcbin import archive
-from pcbin.archive import layout, packing
+from pcbin.archive import Batch, layout, packing
 from pcbin.archive.layout import Directory, Footer
 from pcbin.archive.namecolumn import pack_names
-from pcbin.errors import FormatError, RecordError
+from pcbin.errors import FormatError, RecordError, UsageError
 
 
 def read_all(data: bytes) -> None:
@@ -298,3 +298,100 @@ def test_a_chunk_with_codes_nowhere_is_found_by_repair() -> None:
     data = build(fields={"codes": (1 << 64) - 16})[:-40]
     lost = archive.repair(io.BytesIO(data), io.BytesIO()).lost
     assert [damage.what for damage in lost] == ["index", "codes"]
+
+
+# --- what small files unpack to ----------------------------------------------------------------------------------
+
+
+def maps(count: int) -> bytes:
+    """A map of a list of so many empty maps."""
+    return b"\x81\xa1a\xdd" + struct.pack(">I", count) + b"\x80" * count
+
+
+def nested(depth: int) -> bytes:
+    return b"\x81\xa1a" + b"\x91" * (depth - 1) + b"\xc0"
+
+
+def meta_column(raw: bytes) -> bytes:
+    return packing.planes(np.array([len(raw), 0])) + packing.blob(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "cause"),
+    [
+        (maps(900_000), "over 65536 maps and lists"),
+        (nested(65), "nested more than 64 deep"),
+        (nested(600), "nested more than 64 deep"),
+        (b"\x81\xa1a\xcb\x7f\xf8\0\0\0\0\0\0", "the number nan"),
+        (b"\x81\xa3\xed\xa0\x80\xc0", "can't decode"),  # a lone surrogate
+    ],
+)
+def test_metadata_within_a_budget(raw: bytes, cause: str) -> None:
+    tracemalloc.start()
+    assert cause in refused(build([[(META, meta_column(raw))]]), lambda opened: [record.meta for record in opened])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60_000_000
+
+
+@pytest.mark.parametrize("raw", [maps(65_000), nested(64)])
+def test_metadata_within_the_budget_is_read(raw: bytes) -> None:
+    with archive.open(io.BytesIO(build([[(META, meta_column(raw))]]))) as opened:
+        assert opened[0].meta is not None
+
+
+@pytest.mark.parametrize("meta", [{"a": float("nan")}, {"a": "\ud800"}, {"\ud800": 1}, {"a": [[]] * 65_536}])
+def test_what_a_reader_would_refuse_is_not_written(meta: dict[str, object]) -> None:
+    value: object = {}
+    for _ in range(64):
+        value = {"a": value}
+    for unusable in (meta, {"a": value}):
+        with pytest.raises(UsageError), archive.create(io.BytesIO(), HEADER) as writer:
+            writer.write(Batch(np.zeros((1, 16), np.uint8), meta=[unusable]))
+
+
+def test_stored_points_are_counted_and_verified_without_being_unpacked() -> None:
+    """Sixty clouds of 4 MiB of zeros each, in a few kilobytes."""
+    plain = b"\0" + struct.pack("<Q", (1 << 22) // 12) + blob((1 << 22) // 12 * 12, zstd((1 << 22) // 12 * 12))
+    n = 60
+    data = build([[(STORED, packing.planes(np.full(n, len(plain))) + plain * n)]], n)
+    tracemalloc.start()
+    with archive.open(io.BytesIO(data)) as opened:
+        assert [record.stored_points for record in opened] == [(1 << 22) // 12] * n
+        assert archive.verify(opened) == []
+        assert archive.repair(io.BytesIO(data), io.BytesIO()).records == n
+        assert next(iter(opened.batches())).stored.stored == n
+        _, counted = tracemalloc.get_traced_memory()
+        assert all(record.stored is not None for record in opened)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counted < 4_000_000
+    assert peak < 30_000_000
+
+
+def test_chunks_that_share_codes_are_not_repaired_into_gigabytes() -> None:
+    n = 1000
+    sound = build([[]], n)
+    start = sound.index(layout.MARKER + layout.COLUMNS)
+    directory = layout.unpack_directory(
+        sound[start + 32 :], layout.unpack_block(sound[start : start + 32], start, len(sound))
+    )
+    out = bytearray(sound[:-100])
+    for k in range(1, 200):
+        liar = layout.pack_directory(Directory(k * n, directory.codes, n, directory.crc, ()))
+        out += layout.pack_block(layout.COLUMNS, len(out), len(liar), layout.crc(liar)) + liar
+    assert archive.repair(io.BytesIO(bytes(out)), io.BytesIO()).records == n
+
+
+def test_a_column_that_is_not_known_travels_with_whole_chunks(tmp_path: Path) -> None:
+    source, names = tmp_path / "a.pcb", packing.planes(np.zeros(2, int)) + ONES + b"\0"
+    columns = [[(NAMES, names + blob(2, text)), (2000, b"of a later version" + text)] for text in (b"ab", b"cd")]
+    source.write_bytes(build(columns))
+    archive.merge([source], tmp_path / "b.pcb")
+    archive.repair(source, tmp_path / "c.pcb")
+    archive.extract(source, tmp_path / "d.pcb", [0, 2, 3])
+    kept = {"b.pcb": [b"ab", b"cd"], "c.pcb": [b"ab", b"cd"], "d.pcb": [None, b"cd"]}
+    for name, texts in kept.items():
+        with archive.open(tmp_path / name) as opened:
+            packed = [chunk.packed(2000) for chunk in opened.chunks()]
+        assert [None if p is None else p.data.removeprefix(b"of a later version") for p in packed] == texts

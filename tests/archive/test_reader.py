@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive_records import make_batch, same, write
+from archive_records import HEADER, make_batch, same, write
 
 from pcbin import archive
 from pcbin.archive import Batch
-from pcbin.errors import FormatError, RecordError
+from pcbin.errors import FormatError, RecordError, UsageError
 
 
 def test_records_by_number_name_and_slice(small: Path) -> None:
@@ -153,3 +153,25 @@ def test_bytes_by_column_add_up(small: Path) -> None:
     assert sum(sizes.values()) == small.stat().st_size
     assert sizes["codes"] == 320
     assert min(sizes.values()) > 0
+
+
+def test_columns_are_arrays_and_records_values(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcb"
+    with archive.create(path, HEADER) as writer:
+        writer.write(make_batch(9))
+        writer.write(Batch(np.zeros((2, 16), np.uint8), turns=np.array([0, 5])))
+    with archive.open(path) as opened:
+        assert repr(opened) == f"<pcbin.Archive {path}: 11 records of shapes-128>"
+        assert opened.points.tolist() == [*make_batch(9).points.tolist(), 0, 0]
+        assert np.isnan(opened.distortion).tolist() == [False] * 9 + [True] * 2
+        assert opened.frames.shape == (11, 4)
+        assert opened.turns.tolist() == [0] * 10 + [5]
+        assert opened[4] == opened[4] == list(opened)[4] == opened["part/cloud_00004"] != opened[3]
+        assert len({*opened, *opened}) == 11
+        mask = np.arange(11) % 5 == 0
+        assert [r.index for r in opened[mask]] == [r.index for r in opened[[0, 5, -1]]] == [0, 5, 10]
+        assert [r.index for r in opened[8:]] == [8, 9, 10]
+        assert opened[[]] == []
+        for key in ([[0]], [0.5], [True], ["a"]):
+            with pytest.raises(UsageError):
+                opened[key]
