@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, CloudWarning, ExtraError, UsageError
-from pcbin.files.output import target
+from pcbin.files.output import target, unsafe
 from pcbin.files.reading import Cloud, NoCloudError, Options, Tell
 from pcbin.output import replacing
 
@@ -38,6 +38,7 @@ __all__ = [
     "find",
     "read",
     "target",
+    "unsafe",
     "write",
 ]
 

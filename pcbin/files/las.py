@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from pcbin.errors import CloudError, ExtraError
-from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound, damaged
+from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound, damaged, left_out
 
 CHUNK = 1 << 24  # bytes of points unpacked together
 HEADER = 227  # bytes of the header of the oldest version
@@ -47,6 +47,8 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
             held += len(chunk)
         if held < count:
             raise CloudError(f"is cut short: it has {held:,} of {count:,} points")
+        if note := left_out(reader.header.point_format.dimension_names):
+            tell(note)
     yield Cloud(points)
 
 

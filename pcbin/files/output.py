@@ -20,7 +20,7 @@ def target(outdir: str | os.PathLike[str], name: str, suffix: str = "") -> Path:
     parts, a drive letter, backslashes, control characters, a Windows device, a part that ends in a dot or a
     space or is too long; and for one that a link inside `outdir` would lead out of it.
     """
-    if cause := _unsafe(name, suffix):
+    if cause := unsafe(name, suffix):
         raise OutputError(
             f"the name {_shown(name)} {cause}",
             path=outdir,
@@ -33,8 +33,8 @@ def target(outdir: str | os.PathLike[str], name: str, suffix: str = "") -> Path:
     return path
 
 
-def _unsafe(name: str, suffix: str) -> str:
-    """Why a name may not become a path, or nothing."""
+def unsafe(name: str, suffix: str) -> str:
+    """Why a name with a suffix may not become a path, or nothing."""
     if any(part in ("", ".", "..") for part in name.split("/")):
         return "is absolute, or has an empty, `.` or `..` part"
     try:

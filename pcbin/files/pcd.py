@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
 from pcbin.files import numbers
-from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound, damaged
+from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound, damaged, left_out
 
 LONGEST_HEADER = 1 << 16
 LINES = 1 << 16  # lines of text, and rows of bytes, held at a time
@@ -22,13 +22,14 @@ LINES = 1 << 16  # lines of text, and rows of bytes, held at a time
 @dataclass(frozen=True)
 class Layout:
     """A header: how many points, what a row of bytes is, which fields are x, y, z, where they stand in a line of text,
-    and how the rows are kept."""
+    how the rows are kept, and what to tell of the other fields."""
 
     count: int
     row: np.dtype[Any]
     axes: list[str]
     columns: list[int]
     data: str
+    note: str
 
 
 def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator[Cloud]:
@@ -45,6 +46,8 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
             points = _packed(stream, layout, size)
         else:
             raise CloudError(f"keeps its data in an unknown way: {layout.data[:40]!r}")
+    if layout.note:
+        tell(layout.note)
     yield Cloud(points)
 
 
@@ -69,7 +72,14 @@ def _layout(stream: IO[bytes]) -> Layout:
     places = [names.index(axis) for axis in "xyz"]
     if any(repeats[place] != 1 for place in places) or len(repeats) != len(names):
         raise CloudError("has fields x, y and z that are no single numbers")
-    return Layout(count, row, [str(i) for i in places], [sum(repeats[:i]) for i in places], header["data"][0].lower())
+    return Layout(
+        count,
+        row,
+        [str(i) for i in places],
+        [sum(repeats[:i]) for i in places],
+        header["data"][0].lower(),
+        left_out(names),
+    )
 
 
 def _refuse_lies(layout: Layout, needed: int, held: int) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pcbin.errors import CloudError
 from pcbin.files import plyrows
 from pcbin.files.plyrows import Element, Property
-from pcbin.files.reading import Cloud, Options, Tell
+from pcbin.files.reading import Cloud, Options, Tell, left_out
 from pcbin.files.surface import fan, on_surface
 
 LONGEST_HEADER = 1 << 20
@@ -66,8 +66,9 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
             yield Cloud(body.columns(upto[-1], columns))
         else:
             yield Cloud(_surface(layout, body, columns, *faces, options))
-        if note := body.note:
-            tell(note)
+        for note in (body.note, left_out(prop.name for prop in upto[-1].properties)):
+            if note:
+                tell(note)
     except (ValueError, TypeError, OverflowError, LookupError, struct.error) as error:
         raise CloudError(f"is no PLY, or damaged ({error})") from error
 

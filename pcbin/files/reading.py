@@ -3,7 +3,7 @@ Knows no format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -62,6 +62,17 @@ def damaged(kind: str) -> Iterator[None]:
             raise
         words = " ".join(str(error).split())[:100] or type(error).__name__
         raise CloudError(f"is no {kind}, or damaged ({words})") from error
+
+
+COLOURS = {"red", "green", "blue", "r", "g", "b", "diffuse_red", "rgb", "rgba"}
+NORMALS = {"nx", "ny", "nz", "normal_x", "normal_y", "normal_z"}
+
+
+def left_out(names: Iterable[str]) -> str:
+    """What to tell of properties with these names, if any are more than coordinates to a user."""
+    lower = {name.lower() for name in names}
+    kinds = [kind for kind, known in (("colours", COLOURS), ("normals", NORMALS)) if lower & known]
+    return f"its {' and '.join(kinds)} are left out" if kinds else ""
 
 
 def bound(size: int) -> int:

@@ -22,7 +22,7 @@ from pcbin.errors import CloudError, UsageError
 from pcbin.files import CloudFile
 from pcbin.model import DEFAULT, Carried, Model, carry, load
 from pcbin.pipeline.advice import advise
-from pcbin.pipeline.encode import Encoded, EncodePlan, Share, encode_files
+from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, encode_files
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Decoder, Summary, Tally, ratio
 from pcbin.shapes import header_of, placed
@@ -158,6 +158,11 @@ def _fill(
     for encoded in spread(partial(encode_files, plan), _shares(files.find(paths, plan.reading, passed_over)), jobs):
         names = _unique(encoded.names, writer)
         renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
+        tally.notes += [
+            Note(name, f"its name {cause}, so decompress will not write it")
+            for name in names
+            if (cause := files.unsafe(name, ".ply"))
+        ]
         if names:
             writer.write(_batch(encoded, names, records))
         tally.add(encoded, names)

@@ -283,3 +283,15 @@ def test_what_was_guessed_and_passed_over_is_told(collection: Path, out: Path, t
 
 def test_an_organised_array_is_one_cloud_where_told(collection: Path, out: Path, tiny_model: Path) -> None:
     assert compress(collection / "many.npy", out, model=tiny_model, reading=files.Options(organised=True)).clouds == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names")
+def test_names_that_will_not_come_back_are_told(tmp_path: Path, out: Path, tiny_model: Path) -> None:
+    for name in ("con", "a\\b", "fine"):
+        np.save(tmp_path / f"{name}.npy", np.zeros((9, 3)))
+    notes = {note.path: note.text for note in compress(tmp_path, out, model=tiny_model).notes}
+    assert notes == {
+        "con": "its name is that of a device on Windows, so decompress will not write it",
+        "a\\b": "its name holds a backslash, a control character, a drive letter or what this system forbids, so "
+        "decompress will not write it",
+    }
