@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+pytest.importorskip("scipy", reason="needs pcbin[eval]")
 from scipy.spatial import cKDTree
 
 from pcbin import metrics

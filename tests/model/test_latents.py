@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy", reason="needs pcbin[eval]")
 from scipy import stats
 
 from pcbin.model import latent_of

@@ -1,5 +1,6 @@
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs pcbin[train]")
 
 from pcbin import metrics
 from pcbin.model.torch_chamfer import chamfer

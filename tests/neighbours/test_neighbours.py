@@ -6,6 +6,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+
+pytest.importorskip("numba", reason="needs pcbin[fast]")
+pytest.importorskip("scipy", reason="needs pcbin[eval]")
 from scipy.spatial import cKDTree
 
 from pcbin import neighbours

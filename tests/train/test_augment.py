@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="needs pcbin[train]")
+
 from pcbin.train import augment
 from pcbin.train.config import HELD, DataConfig
 

@@ -1,4 +1,7 @@
 import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs pcbin[train]")
 
 from pcbin.train.batches import Batches
 from pcbin.train.config import HELD, DataConfig

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs pcbin[train]")
 from scipy import integrate, special, stats
 
 from pcbin.train import latents

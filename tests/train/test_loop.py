@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs pcbin[train]")
 
 from pcbin.errors import TrainingError
 from pcbin.model import load

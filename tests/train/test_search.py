@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs pcbin[train]")
 
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import DecoderConfig, EncoderConfig, LatentConfig, ModelConfig

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs pcbin[train]")
 from scipy import optimize
 
 from pcbin.train.wasserstein import sliced_wasserstein_sum

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("PIL", reason="needs pcbin[plot]")
 from PIL import Image
 
 from pcbin.errors import OutputError
