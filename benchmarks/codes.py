@@ -101,10 +101,11 @@ def main() -> None:
     held, trained = np.concatenate(codes), np.concatenate([codec.encode(part) for part in clouds("train")[0]])
     real = rng.permutation(np.concatenate(tests))[: options.shapes]
     print(f"\ngeneration, {len(real)} shapes by as many held out; priors fitted to {len(trained):,} training codes")
+    fitted = prior.fit(trained)
     priors = {
-        "Bernoulli(1/2)": prior.uniform(),
-        "per bit": prior.fit_independent(trained),
-        "pairwise": prior.fit(trained),
+        "Bernoulli(1/2)": prior.uniform(8 * codec.bytes),
+        "per bit": prior.fit(trained, sizes=(1,)),
+        f"mixture of {len(fitted.share):,}": fitted,
     }
     made = {name: codec.decode(p.sample(len(real))) for name, p in priors.items()}
     made["training shapes, decoded"] = codec.decode(rng.permutation(trained)[: len(real)])

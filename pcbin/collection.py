@@ -23,7 +23,7 @@ from pcbin.codec import Codec
 from pcbin.errors import ModelError, RecordError, UsageError
 from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load, loads, shipped
-from pcbin.prior import Prior, fit, fit_independent
+from pcbin.prior import SIZES, Prior, fit
 from pcbin.shapes import Cloud, Shapes
 from pcbin.sources import Originals, read_cloud
 
@@ -234,12 +234,17 @@ class Collection:
         code = latent.arithmetic(code_a, code_b, code_c)[None]
         return Shapes(code, ["combined"], _alone(frame), given=[cloud for _, cloud, _ in found])
 
-    def prior(self, *, independent: bool = False, seed: int = 0) -> Prior:
-        """A prior fitted to the codes; `independent`: each bit by its own frequency only."""
-        sha256 = self.codec.model.sha256
-        if independent:
-            return fit_independent(self.codes, model_sha256=sha256)
-        return fit(self.codes, model_sha256=sha256, seed=seed)
+    def prior(
+        self, *, only: Iterable[str] = (), label: str | None = None, sizes: Sequence[int] = SIZES, seed: int = 0
+    ) -> Prior:
+        """A prior fitted to the codes, see `pcbin.prior.fit`; of it the part for shapes like the records `only` (names,
+        patterns), or for those of a label (or pattern of labels). Raises RecordError, UsageError."""
+        chosen = list(only)
+        labels = None if label is None else self.labels()
+        sha256 = self.archive.header.model_sha256
+        found = fit(self.codes, sizes=sizes, labels=labels, model_sha256=sha256, seed=seed)
+        found = found if label is None else found.of(label)
+        return found.near(self.codes[list(select(self.archive, chosen))]) if chosen else found
 
 
 def load_for(

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
+from pcbin import prior as priors
 from pcbin.codec import Codec
 from pcbin.errors import ModelError
+from pcbin.model import Model, shipped
 from pcbin.prior import Prior
 from pcbin.shapes import Shapes
 from pcbin.sources import judge
 
 
-def sample(
-    codec: Codec, prior: Prior, n: int, *, against: Iterable[str | os.PathLike[str]] = (), seed: int = 0
-) -> Shapes:
-    """n shapes drawn from a prior over a model's codes; with clouds to judge `against` (files, directories), facts
-    "judged by", "MMD-CD", "coverage" and "1-NN accuracy", see `pcbin.generation`.
+def prior_of(model: Model) -> Prior:
+    """The prior that ships with a model, fitted to the codes of its training shapes, with their labels.
 
-    Raises ModelError for a prior of another model's codes, CloudError for nothing to judge against.
+    Raises ModelError where none does.
     """
-    if prior.model_sha256 not in ("", codec.model.sha256) or len(prior.offset) != 8 * codec.bytes:
+    home = shipped().get(model.name)
+    path = None if home is None else home.with_suffix(".prior")
+    found = None if path is None or not path.is_file() else priors.load(path)
+    if found is None or found.model_sha256 != model.sha256:
+        raise ModelError(f"no prior ships with model {model.name}", remedy="fit one to a collection, or toss coins")
+    return found
+
+
+def sample(
+    codec: Codec,
+    prior: Prior | None = None,
+    n: int = 64,
+    *,
+    temperature: float = 1.0,
+    against: Iterable[str | os.PathLike[str]] = (),
+    seed: int = 0,
+) -> Shapes:
+    """n shapes drawn from a prior over a model's codes, by default `prior_of` it; see `Prior.sample`.
+
+    With clouds to judge `against` (files, directories), facts "judged by", "MMD-CD", "coverage" and "1-NN accuracy",
+    see `pcbin.generation`. Raises ModelError for a prior of another model's codes, CloudError for nothing to judge by.
+    """
+    prior = prior_of(codec.model) if prior is None else prior
+    if prior.model_sha256 not in ("", codec.model.sha256) or prior.chance.shape[1] != 8 * codec.bytes:
         raise ModelError("this prior was fitted to codes of another model", remedy="give that model")
-    codes = prior.sample(n, seed=seed)
-    facts = {}
+    codes = prior.sample(n, temperature=temperature, seed=seed)
+    facts: dict[str, Any] = {}
     if against := list(against):
         quality, real = judge(codec.decode(codes), against, seed)
         facts = {

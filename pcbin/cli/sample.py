@@ -1,4 +1,4 @@
-"""pcbin sample: shapes nobody has made, from random bits or from bits like a collection's."""
+"""pcbin sample: shapes nobody has made, like those a model was trained on, or like a collection's."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from pcbin.cli import options as o
 from pcbin.errors import UsageError
 
 out = click.argument("out", type=o.place)
-like = click.option("--like", type=o.readable_archive, metavar="IN.pcb", help="Fit a prior over bits to its codes.")
+label = click.option("--label", metavar="LABEL|GLOB", help="Only shapes of this label, such as '*Chair*'.")
+temperature = click.option("--temperature", default=1.0, show_default=True, help="Below 1: the likelier, the less new.")
+like = click.option("--like", type=o.readable_archive, metavar="IN.pcb", help="Fit a prior to its codes.")
 independent = click.option("--independent", is_flag=True, help="With --like: each bit by its own frequency only.")
+uniform = click.option("--uniform", is_flag=True, help="Toss a coin for every bit.")
 prior_file = click.option("--prior", "prior_file", type=o.readable, metavar="FILE", help="A prior saved before.")
 save_prior = click.option("--save-prior", type=o.file_place, metavar="FILE", help="Keep the prior, as safetensors.")
-against = click.option(
-    "--against", multiple=True, type=o.readable, metavar="PATH", help="Judge the shapes by these clouds."
-)
+against = click.option("--against", multiple=True, type=o.readable, metavar="PATH", help="Judge the shapes by these.")
 
 
 @o.verb(
-    out, o.count(64), like, independent, prior_file, save_prior, against, o.model, o.seed, o.format, o.picture, o.force
-)
+    out, o.count(64), label, temperature, like, o.only, independent, uniform, prior_file, save_prior, against, o.model,
+    o.seed, o.format, o.picture, o.force,
+)  # fmt: skip
 def command(
-    out: str, count: int, like: str | None, independent: bool, prior_file: str | None, save_prior: Path | None,
-    against: tuple[str, ...], model: str | None, seed: int, **output: Any,
+    out: str, count: int, label: str | None, temperature: float, like: str | None, only: tuple[str, ...],
+    independent: bool, uniform: bool, prior_file: str | None, save_prior: Path | None, against: tuple[str, ...],
+    model: str | None, seed: int, **output: Any,
 ) -> None:  # fmt: skip
     """Make new shapes and write them to OUT, an archive if it ends in .pcb, else a directory.
 
-    Without --like or --prior every bit is a coin toss, as in the work this follows. Codes of real shapes
-    are not so, and neither are those drawn from a prior fitted to them: bits with their own frequencies,
-    each depending on those before it.
+    They are drawn from the prior that ships with the model, which was fitted to the codes of its training shapes; with
+    --like from one fitted to the codes of an archive, or to some of them (--only); or, with --uniform, from coin
+    tosses, as in the work this follows.
     """
     from pcbin import prior
     from pcbin.cli.giving import give
@@ -39,19 +42,25 @@ def command(
     from pcbin.collection import Collection
     from pcbin.model import DEFAULT, load
     from pcbin.output import check
-    from pcbin.sampling import sample
+    from pcbin.sampling import prior_of, sample
 
-    if (like and prior_file) or (independent and not like):
-        raise UsageError("--independent goes with --like, and --like does not go with --prior")
+    if sum(map(bool, (like, prior_file, uniform))) > 1 or ((only or independent) and not like):
+        raise UsageError("choose one of --like, --prior and --uniform; --only and --independent go with --like")
     if save_prior:
         check(save_prior, overwrite=output["overwrite"])
     if like:
         with Collection(like, model) as collection:
-            codec, chosen = collection.codec, collection.prior(independent=independent)
+            codec = collection.codec
+            sizes = (1,) if independent else prior.SIZES
+            chosen = collection.prior(only=only, label=label, sizes=sizes, seed=seed)
     else:
         codec = Codec(load(model or DEFAULT))
-        chosen = prior.load(prior_file) if prior_file else prior.uniform(8 * codec.bytes)
-    shapes = sample(codec, chosen, count, against=against, seed=seed)
+        if prior_file or uniform:
+            chosen = prior.load(prior_file) if prior_file else prior.uniform(8 * codec.bytes)
+        else:
+            chosen = prior_of(codec.model)
+        chosen = chosen if label is None else chosen.of(label)
+    shapes = sample(codec, chosen, count, temperature=temperature, against=against, seed=seed)
     if save_prior:
         chosen.save(save_prior, overwrite=output["overwrite"])
     give(shapes, codec, out=out, **output)

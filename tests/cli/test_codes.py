@@ -14,6 +14,7 @@ from pcbin.archive import Batch, Header
 from pcbin.collection import Collection
 from pcbin.model import load
 from pcbin.prior import load as load_prior
+from pcbin.sampling import prior_of
 
 COUNT = 30
 
@@ -67,7 +68,7 @@ def codes_of(path):
 
 def test_sample_writes_an_archive_and_repeats_with_its_seed(run, model, tmp_path):
     for name, seed in (("a.pcb", 1), ("b.pcb", 1), ("c.pcb", 2)):
-        run("sample", tmp_path / name, "-n", 5, "--seed", seed, *model)
+        run("sample", tmp_path / name, "-n", 5, "--seed", seed, "--uniform", *model)
     (a, names, _), (b, *_), (c, *_) = (codes_of(tmp_path / name) for name in ("a.pcb", "b.pcb", "c.pcb"))
     assert names == [f"sample-{i:04}" for i in range(5)]
     assert np.array_equal(a, b)
@@ -76,7 +77,17 @@ def test_sample_writes_an_archive_and_repeats_with_its_seed(run, model, tmp_path
 
 def test_sample_writes_files_and_a_picture(run, model, tmp_path):
     report = run(
-        "sample", tmp_path / "out", "-n", 3, "--format", "npy", "--picture", tmp_path / "p.png", "--json", *model
+        "sample",
+        tmp_path / "out",
+        "-n",
+        3,
+        "--uniform",
+        "--format",
+        "npy",
+        "--picture",
+        tmp_path / "p.png",
+        "--json",
+        *model,
     )
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"sample-{i:04}.npy" for i in range(3)]
     cloud = np.load(tmp_path / "out" / "sample-0001.npy")
@@ -98,11 +109,35 @@ def test_sample_like_a_collection_follows_it_and_keeps_its_prior(run, model, tmp
     assert load_prior(tmp_path / "prior").model_sha256 == held.sha256
 
 
+def test_sample_like_some_records_or_a_label(run, model, tmp_path, tiny_model):
+    rng, held = np.random.default_rng(0), load(tiny_model)
+    kinds = rng.integers(0, 256, (2, 16), np.uint8)
+    codes = kinds[np.arange(300) % 2] ^ np.where(rng.random((300, 16)) < 0.1, 1, 0).astype(np.uint8)
+    names = [f"{('chair', 'lamp')[i % 2]}/{i}" for i in range(300)]
+    with archive.create(tmp_path / "in.pcb", Header(held.name, held.sha256)) as writer:
+        writer.write(Batch(codes, names=names))
+    for number, asked in enumerate((("--label", "lamp"), ("--only", "lamp/1"), ("--only", "lamp/*"))):
+        run("sample", tmp_path / f"{number}.pcb", "-n", 20, "--like", tmp_path / "in.pcb", *asked, *model)
+        made = codes_of(tmp_path / f"{number}.pcb")[0]
+        assert search.distances(made, kinds[1]).max() < search.distances(made, kinds[0]).min()
+
+
+def test_sample_is_of_the_shipped_prior(run, tmp_path):
+    told = run("sample", tmp_path / "a.pcb", "-n", 8, "--json")
+    assert len(told["records"]) == 8
+    shipped = prior_of(load())
+    assert shipped.surprise(codes_of(tmp_path / "a.pcb")[0]) < 80
+    label = sorted(shipped.labels)[0]
+    run("sample", tmp_path / "b.pcb", "-n", 8, "--label", label, "--temperature", 0.7)
+    assert shipped.of(label).surprise(codes_of(tmp_path / "b.pcb")[0]) < 80
+
+
 def test_sample_is_judged_by_real_clouds(run, model, tmp_path, cloud):
     files.write(tmp_path / "other.npy", np.random.default_rng(2).normal(size=(100, 3)))
     told = run(
-        "sample", tmp_path / "s.pcb", "-n", 4, "--against", cloud, "--against", tmp_path / "other.npy", "--json", *model
-    )
+        "sample", tmp_path / "s.pcb", "-n", 4, "--uniform", "--against", cloud, "--against", tmp_path / "other.npy",
+        "--json", *model,
+    )  # fmt: skip
     assert told["judged by"] == "2 real shapes"
     assert told["MMD-CD"] > 0
     assert told["coverage"] in (0.5, 1)
@@ -227,7 +262,11 @@ def test_cluster_knows_labels_from_a_table_and_classes_from_a_mixture(run, model
         (("dedupe", "BAD"), errors.FormatError),
         (("interpolate", "IN", "0", "nobody"), errors.RecordError),
         (("sample", "OUT", "--independent"), errors.UsageError),
-        (("sample", "IN"), errors.OutputError),
+        (("sample", "OUT"), errors.ModelError),
+        (("sample", "OUT", "--uniform", "--label", "x"), errors.UsageError),
+        (("sample", "OUT", "--uniform", "--like", "IN"), errors.UsageError),
+        (("sample", "OUT", "--like", "IN", "--only", "nobody"), errors.RecordError),
+        (("sample", "IN", "--uniform"), errors.OutputError),
         (("sample", "OUT", "--prior", "BAD"), errors.FormatError),
         (("sample", "OUT", "--picture", "IN"), errors.UsageError),
         (("view", "BAD"), errors.FormatError),
