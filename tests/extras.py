@@ -35,8 +35,8 @@ def installed(extras: list[str]) -> set[str]:
         requirement = waiting.pop()
         name, inner = _name(requirement), re.match(r"[\w.-]+\s*\[([\w, -]+)\]", requirement)
         for extra in [part.strip() for part in inner.group(1).split(",")] if inner else [""]:
-            if (name, extra) not in found and name != "pcbin":
-                waiting += _needed(name, extra)
+            if (name, extra) not in found:
+                waiting += EXTRAS.get(extra, []) if name == "pcbin" else _needed(name, extra)
             found.add((name, extra))
     return {name for name, _ in found}
 

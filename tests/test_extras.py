@@ -42,6 +42,7 @@ VERBS = {  # extra: what it is for
     "fast": [("pcbin", "compress", "in", "out.pcb", *MODEL)],
     "eval": [("pcbin", "eval", "tiny.safetensors", "in", "--split", "all", "--first", 2, "--emd", 1)],
     "mesh": [("pcbin", "compress", "mesh.obj", "out.pcb", *MODEL)],
+    **{key: [("pytest", "-q", HERE / "files" / "test_formats.py")] for key in ("las", "pcd", "e57", "formats")},
     "plot": [("pcbin", "plot", "sheet", "out.pcb", "p.png", *MODEL), ("pcbin", "plot", "map", "out.pcb", "q.svg")],
     "remote": [("pcbin", "verify", "URL")],
     "search": [("pcbin", "cluster", "out.pcb", "-k", 2)],
@@ -66,7 +67,7 @@ def test_an_extra_alone(extra: str, work: Path) -> None:
         run("", *VERBS[""][0], cwd=work)
     for arguments in VERBS[extra]:
         done = run(extra, *(work.joinpath("a.pcb").as_uri() if a == "URL" else a for a in arguments), cwd=work)
-        assert (done.returncode, done.stderr) == (0, ""), (arguments, done.stderr)
+        assert (done.returncode, done.stderr) == (0, ""), (arguments, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("extra", WITHOUT)
