@@ -6,20 +6,18 @@ Knows a model and clouds of the unit sphere, neither codes' use nor files. Turns
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pcbin import orientation
-from pcbin.cloud import Frame, resample
+from pcbin.cloud import Frame, normalise
 from pcbin.errors import UsageError
 from pcbin.model import Model
 from pcbin.neighbours import pairs
-from pcbin.orientation import AXIS_TURNS, QUARTERS, Numbers, Turns
-
-Align = Literal["none", "yaw", "axes", "full"]
+from pcbin.orientation import ALIGN, AXIS_TURNS, QUARTERS, Numbers, Turns
 
 SKETCH = 512  # points of a cloud that geometry looks at, and candidates are encoded from
 COMPARED = 128  # points of a cloud and of its decode that are compared with all of the other
@@ -30,36 +28,93 @@ APART = 5.0  # degrees; frames nearer to each other are one
 SEEDS = 10  # of the tightest frames are refined
 COARSE, FINE = np.radians(6), np.radians(0.4)  # by steps from the one down to the other
 YAWS = np.radians(np.arange(0, 90, 3))
-ABOUT_Z = 2  # of `orientation.around`
+NEARBY, ROUNDS = np.radians(4), 4  # the first step from the best candidate, and how many are tried
+FREE = {"yaw": [2, 5], "full": [0, 1, 2, 3, 4, 5]}  # which steps of `orientation.around` an `align` may take
+LEADERS = 3  # turns that are tried on all clouds of a sample, beside none
+CLEARLY = 3.0  # standard errors
+DEVIATION = 0.4  # of ln(misfit / misfit with another turn) between clouds, at least
+TINY = 1e-9  # a misfit below which it is none
 BATCH = 64  # clouds that go through a network together
 
 
-def best_turn(model: Model, cloud: NDArray[np.float32], align: Align, up: int = 0) -> int:
+def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0) -> int:
     """The number of the turn with which a model's decode comes nearest to a cloud (points, 3) of the unit sphere.
 
     Among `align`: "none", `up` itself, an axis turn; "yaw", turns about the vertical that follow it; "axes", the axis
     turns; "full", all rotations. Raises UsageError for another word.
     """
-    if align not in get_args(Align):
-        raise UsageError(f"cannot align by {align!r}", remedy=f"choose {', '.join(get_args(Align))}")
+    if align not in ALIGN:
+        raise UsageError(f"cannot align by {align!r}", remedy=f"choose {', '.join(ALIGN)}")
     numbers = candidates(cloud, align, up)
-    if len(numbers) > FINALISTS:
-        numbers = numbers[np.argsort(misfits(model, cloud, numbers, SKETCH), kind="stable")[:FINALISTS]]
-    return int(numbers[misfits(model, cloud, numbers).argmin()]) if len(numbers) > 1 else int(numbers[0])
+    if len(numbers) == 1:
+        return int(numbers[0])
+    finalists = numbers[np.argsort(misfits(model, cloud, numbers, SKETCH), kind="stable")[:FINALISTS]]
+    found = misfits(model, cloud, finalists)
+    best, least = int(finalists[found.argmin()]), found.min()
+    step = NEARBY
+    for _ in range(ROUNDS if align in FREE else 0):
+        near = orientation.around(orientation.unpack([best]), np.array([step]))[0, FREE[align]]
+        found = misfits(model, cloud, numbers := orientation.pack(near))
+        if found.min() < least:
+            best, least = int(numbers[found.argmin()]), found.min()
+        else:
+            step /= 2
+    return best
 
 
 def place(
-    model: Model, points: NDArray[np.float64], *, align: Align = "none", up: int = 0, seed: int = 0
+    model: Model, points: NDArray[np.float64], *, align: str = "none", up: int = 0, seed: int = 0
 ) -> tuple[NDArray[np.float32], Frame]:
     """Finite points (N, 3), as from `clean`, as the model takes them, (points, 3) float32 of the unit sphere and turned
     as `best_turn` says; and the frame of all N."""
-    some = resample(points, model.config.points, seed=seed)
-    turn = best_turn(model, Frame.of(some).to_unit(some), align, up)
-    frame = Frame.of(points, orientation.matrix(turn))
-    return frame.to_unit(some), frame
+    size = model.config.points
+    number = up if align == "none" else best_turn(model, normalise(points, size, seed=seed)[0], align, up)
+    return normalise(points, size, seed=seed, turn=orientation.matrix(number))
 
 
-def candidates(cloud: NDArray[np.float32], align: Align, up: int = 0) -> Numbers:
+@dataclass(frozen=True)
+class Convention:
+    """The axis turn `number` that suits a collection, told from so many `clouds` of it.
+
+    `clear`: the turn is another than 0 and clearly better, or it is 0 and none of the others is better at all.
+    """
+
+    number: int
+    clouds: int
+    clear: bool
+
+
+def convention(model: Model, clouds: Sequence[NDArray[np.float32]], thorough: int) -> Convention:
+    """What turn clouds (points, 3) of the unit sphere have in common, if they lie alike.
+
+    Of the first so many, `thorough`, all axis turns are tried; of the others those that lead. A turn is better by the
+    mean of ln(misfit / misfit with another turn), and clearly so if that is more than CLEARLY standard errors below 0;
+    the errors of few clouds are not believed to be small, and none deviates by less than DEVIATION.
+    """
+    if not clouds or thorough < 1:
+        return Convention(0, 0, False)
+    turns = np.arange(AXIS_TURNS)
+    found = [np.log(misfits(model, cloud, turns, SKETCH) + TINY) for cloud in clouds[:thorough]]
+    best = np.mean(found, axis=0).argsort(kind="stable")[:LEADERS]
+    leaders = np.unique([0, *best, *(best // QUARTERS * QUARTERS)])
+    rest = [np.log(misfits(model, cloud, leaders, SKETCH) + TINY) for cloud in clouds[thorough:]]
+    logs = np.concatenate([np.stack(found)[:, leaders], *(row[None] for row in rest)])
+
+    def clearly(one: int, other: int) -> bool:
+        gain = logs[:, one] - logs[:, other]
+        error = max(gain.std(), DEVIATION) / np.sqrt(len(gain))
+        return bool(gain.mean() < -CLEARLY * error)
+
+    winner = int(logs.mean(axis=0).argmin())
+    plain = int(np.searchsorted(leaders, leaders[winner] // QUARTERS * QUARTERS))
+    if clearly(plain, 0) and not clearly(winner, plain):
+        winner = plain  # nothing speaks for turning it about the vertical as well
+    if clearly(winner, 0):
+        return Convention(int(leaders[winner]), len(logs), True)
+    return Convention(0, len(logs), winner == 0)
+
+
+def candidates(cloud: NDArray[np.float32], align: str, up: int = 0) -> Numbers:
     """The turns (n,) that are worth a trial, for a cloud and `align` as `best_turn` takes them; distinct."""
     if align == "none":
         return np.array([up])
@@ -67,10 +122,10 @@ def candidates(cloud: NDArray[np.float32], align: Align, up: int = 0) -> Numbers
         return np.arange(AXIS_TURNS)
     points, axes = cloud[_some(len(cloud), SKETCH)], orientation.axis_turns()
     if align == "full":
-        frames = _tightest(points, axes[0], orientation.covering(), axes, range(6))
+        frames = _tightest(points, axes[0], orientation.covering(), axes, FREE[align])
     else:
         axes, lying = axes[:QUARTERS], axes[up]
-        frames = _tightest(points, lying, orientation.yaws(YAWS) @ lying, axes, (ABOUT_Z, ABOUT_Z + 3))
+        frames = _tightest(points, lying, orientation.yaws(YAWS) @ lying, axes, FREE[align])
     return np.unique(orientation.pack((axes @ frames[:, None]).reshape(-1, 3, 3)))
 
 
@@ -102,7 +157,7 @@ def tightness(points: NDArray[np.float32], turns: Turns) -> NDArray[np.float64]:
     return sums
 
 
-def _tightest(points: NDArray[np.float32], lying: Turns, grid: Turns, same: Turns, free: Sequence[int]) -> Turns:
+def _tightest(points: NDArray[np.float32], lying: Turns, grid: Turns, same: Turns, free: list[int]) -> Turns:
     """The frame in which the points lie (3, 3), then the FRAMES tightest of the grid (n, 3, 3), refined by steps about
     the `free` axes of `orientation.around`. Those that a turn of `same` (m, 3, 3) makes equal count as one."""
     looseness = tightness(points, grid)
@@ -110,7 +165,7 @@ def _tightest(points: NDArray[np.float32], lying: Turns, grid: Turns, same: Turn
     frames, looseness = grid[seeds], looseness[seeds]
     steps = np.full(len(frames), COARSE)
     while (moving := np.flatnonzero(steps > FINE)).size:
-        trials = np.stack([orientation.around(frames[i], steps[i])[list(free)] for i in moving])
+        trials = orientation.around(frames[moving], steps[moving])[:, free]
         found = tightness(points, trials.reshape(-1, 3, 3)).reshape(len(moving), -1)
         best = found.argmin(axis=1)
         least = found[np.arange(len(moving)), best]

@@ -131,8 +131,8 @@ def _farthest(points: NDArray[T], n: int, first: int) -> NDArray[np.intp]:
 
 
 def normalise(
-    points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Method = "random"
+    points: NDArray[T], n: int = POINTS, *, seed: int = 0, method: Method = "random", turn: Points | None = None
 ) -> tuple[NDArray[np.float32], Frame]:
     """Finite points (N, 3), as from `clean`, to (n, 3) float32 in the unit sphere, and the frame of all N."""
-    frame = Frame.of(points)
+    frame = Frame.of(points, turn)
     return frame.to_unit(resample(points, n, seed=seed, method=method)), frame

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbin import orientation, threads
-from pcbin.align import Align, place
+from pcbin.align import place
 from pcbin.cloud import Frame, clean
 from pcbin.effort import DEFAULT_EFFORT, stages
 from pcbin.errors import CloudError, ModelError
 from pcbin.model import DEFAULT, Model, load
 from pcbin.neighbours import chamfer
+from pcbin.orientation import Align
 
 BATCH = 256  # clouds that are held at a time
 SHARE = 32  # and that a thread is given at least

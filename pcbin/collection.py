@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbin import archive, cluster, latent, search
+from pcbin.align import place
 from pcbin.archive import Archive
 from pcbin.bits import Codes
 from pcbin.cloud import Frame, normalise
@@ -25,7 +26,7 @@ from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load, loads, shipped
 from pcbin.prior import SIZES, Prior, fit
 from pcbin.shapes import Cloud, Shapes
-from pcbin.sources import Originals, read_cloud
+from pcbin.sources import Originals, read_one
 
 PathLike = str | os.PathLike[str]
 Query = PathLike | ArrayLike  # a record's name or number, a cloud file, or a cloud (N, 3)
@@ -102,6 +103,8 @@ class Collection:
     def look_up(self, query: Query, seed: int = 0) -> tuple[Codes, Cloud, Frame | None]:
         """A shape's code (bytes,), its points in the unit frame (decoded for a record, its own otherwise), its frame.
 
+        A cloud is turned as those of the archive were.
+
         Raises RecordError when `query` is neither record nor file, CloudError when it holds anything but one cloud.
         """
         if isinstance(query, str):
@@ -112,7 +115,8 @@ class Collection:
                     raise RecordError(f"no record and no file {query!r}", path=self.archive.path) from error
             else:
                 return record.code, self.codec.decode(record.code[None])[0], record.frame
-        unit, frame = read_cloud(query, self.codec.points, seed)
+        header = self.archive.header
+        unit, frame = place(self.codec.model, read_one(query), align=header.align, up=header.up, seed=seed)
         return self.codec.encode(unit[None])[0], unit, frame
 
     def labels(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> list[str] | None:
@@ -181,7 +185,9 @@ class Collection:
         if posterior is None:
             odds = 1 / np.maximum(latent.sensitivity(code, self.codec.decode), 1e-9)
         else:
-            mean = self.codec.model.latents(read_cloud(posterior, self.codec.points, seed)[0][None])[0]
+            turn = None if frame is None else frame.turn
+            source = normalise(read_one(posterior), self.codec.points, seed=seed, turn=turn)[0]
+            mean = self.codec.model.latents(source[None])[0]
             odds = np.minimum(mean, 1 - mean)
         codes = latent.vary(code, n, amount, odds, seed=seed)
         shape, *shapes = self.codec.decode(np.concatenate([code[None], codes]))

@@ -17,6 +17,7 @@ from pcbin.cloud import Frame
 from pcbin.errors import UsageError
 from pcbin.generation import pairwise_chamfer
 from pcbin.metrics import unit_chamfer
+from pcbin.orientation import between
 
 Cloud = NDArray[np.floating]
 Decode = Callable[[Codes], NDArray[np.float32]]  # codes (n, 16) to clouds (n, N, 3) in the unit frame
@@ -138,7 +139,10 @@ def spread(sizes: NDArray[np.float64]) -> float:
 def frames_between(a: Frame, b: Frame, n: int) -> list[Frame]:
     """n frames from a to b, both included, in even steps."""
     shares = [i / (n - 1) for i in range(n)]
-    return [Frame((1 - t) * a.centre + t * b.centre, (1 - t) * a.radius + t * b.radius) for t in shares]
+    return [
+        Frame((1 - t) * a.centre + t * b.centre, (1 - t) * a.radius + t * b.radius, between(a.turn, b.turn, t))
+        for t in shares
+    ]
 
 
 def arithmetic(a: Codes, b: Codes, c: Codes) -> Codes:

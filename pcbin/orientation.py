@@ -12,11 +12,16 @@ steps evened out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbin.errors import FormatError, UsageError
 
+Align = Literal["none", "yaw", "axes", "full"]  # how clouds are turned one by one, see `pcbin.align.best_turn`
+ALIGN: tuple[Align, ...] = get_args(Align)
 UPS = ("z", "y", "x", "-z", "-y", "-x")
 QUARTERS = 4
 AXIS_TURNS = QUARTERS * len(UPS)
@@ -76,11 +81,22 @@ def covering(steps: int = 8) -> Turns:
     return _matrices(np.concatenate([np.ones((len(inside), 1)), inside], axis=1))
 
 
-def around(turn: Turns, angle: float) -> Turns:
-    """The turns (6, 3, 3) that differ from one (3, 3) by an angle, in radians, about an axis the model sees."""
-    steps = np.tan(angle / 2) * np.concatenate([np.eye(3), -np.eye(3)])
-    turns: Turns = _matrices(np.concatenate([np.ones((6, 1)), steps], axis=1)) @ turn
-    return turns
+def around(turns: Turns, angles: NDArray[np.float64]) -> Turns:
+    """The turns (n, 6, 3, 3) that differ from n turns (n, 3, 3) by an angle each (n,), in radians, about x, y and z as
+    the model sees them, then about -x, -y and -z."""
+    axes = np.concatenate([np.eye(3), -np.eye(3)]) * np.tan(angles / 2)[:, None, None]
+    steps = _matrices(np.concatenate([np.ones((len(axes), 6, 1)), axes], axis=2).reshape(-1, 4))
+    around: Turns = steps.reshape(-1, 6, 3, 3) @ turns[:, None]
+    return around
+
+
+def between(one: Turns | None, other: Turns | None, share: float) -> Turns | None:
+    """The turn that lies a share (0 to 1) of the shortest way from one to another."""
+    if one is None and other is None:
+        return None
+    start, end = _quaternions(np.stack([np.eye(3) if turn is None else turn for turn in (one, other)]))
+    blend: Turns = _matrices(((1 - share) * start + share * np.copysign(1, start @ end) * end)[None])[0]
+    return blend
 
 
 def angle(turns: Turns) -> NDArray[np.float64]:
@@ -131,9 +147,13 @@ def matrix(number: int) -> Turns | None:
     return unpack([number])[0] if number else None
 
 
-def number(turn: Turns | None) -> int:
-    """The number of a frame's turn."""
-    return 0 if turn is None else int(pack(turn[None])[0])
+def numbers(turns: Sequence[Turns | None]) -> Numbers:
+    """The numbers (n,) of n frames' turns."""
+    found = np.zeros(len(turns), np.int64)
+    turned = [i for i, turn in enumerate(turns) if turn is not None]
+    if turned:
+        found[turned] = pack(np.array([turns[i] for i in turned]))
+    return found
 
 
 def kept(turns: Turns) -> Turns:
@@ -142,12 +162,12 @@ def kept(turns: Turns) -> Turns:
 
 
 def describe(number: int) -> str:
-    """A turn's number in words: "as it lies", "y up", "y up, turned 90 degrees", "turned 37 degrees"."""
+    """A turn's number in words: "z up", "y up", "y up, turned 90 degrees", "turned 37 degrees"."""
     if number >= AXIS_TURNS:
         return f"turned {angle(unpack([number]))[0]:.0f} degrees"
     axis, quarters = UPS[number // QUARTERS], number % QUARTERS
     turned = f", turned {90 * quarters} degrees" if quarters else ""
-    return f"{axis} up{turned}" if number else "as it lies"
+    return f"{axis} up{turned}"
 
 
 def _others(largest: Numbers) -> Numbers:

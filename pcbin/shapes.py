@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin import archive, files
+from pcbin import archive, files, orientation
 from pcbin.archive import Batch, Header
 from pcbin.bits import Codes
 from pcbin.cloud import Frame
@@ -56,6 +56,7 @@ def placed(frames: Sequence[Frame] | None) -> dict[str, Any]:
     return {
         "centres": np.stack([frame.centre for frame in frames]),
         "radii": np.array([frame.radius for frame in frames]),
+        "turns": orientation.numbers([frame.turn for frame in frames]),
     }
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pcbin import files
 from pcbin.archive import Archive
-from pcbin.cloud import Frame, clean, normalise, resample
+from pcbin.cloud import clean, normalise, resample
 from pcbin.errors import CloudError
 from pcbin.generation import POINTS, Quality, quality
 
@@ -19,18 +19,18 @@ PathLike = str | os.PathLike[str]
 Unit = NDArray[np.float32]
 
 
-def read_cloud(cloud: PathLike | ArrayLike, points: int, seed: int = 0) -> tuple[Unit, Frame]:
-    """One cloud, a file's or an array (N, 3), resampled, in the unit frame (points, 3), and its frame.
+def read_one(cloud: PathLike | ArrayLike) -> NDArray[np.float64]:
+    """The finite points (N, 3) of one cloud, a file's or an array (N, 3).
 
     Raises CloudError for what is no cloud, and for a file that holds several.
     """
     if not isinstance(cloud, str | os.PathLike):
-        return normalise(clean(cloud)[0], points, seed=seed)
+        return clean(cloud)[0]
     clouds = files.read(cloud)
     only = clean(next(clouds), cloud)[0]
     if next(clouds, None) is not None:
         raise CloudError("holds several clouds", path=cloud, remedy="give a file with one")
-    return normalise(only, points, seed=seed)
+    return only
 
 
 def read_some(paths: Iterable[PathLike], count: int, points: int, seed: int = 0) -> Unit:
@@ -73,10 +73,9 @@ class Originals:
             if (path := self._paths.get(found.name or "")) is None:
                 return None
             try:
-                unit, frame = read_cloud(path, self._points)
+                cloud = read_one(path)
             except CloudError:
                 return None
-            cloud = frame.to_world(unit)
         if found.frame is None:
             return normalise(cloud, self._points)[0]
         return found.frame.to_unit(resample(cloud, self._points))

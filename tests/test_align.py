@@ -119,7 +119,7 @@ def test_a_box_is_tightest_along_its_sides():
 def test_a_turned_box_is_found(tiny_model):
     box = (np.random.default_rng(0).uniform(-1, 1, (512, 3)) * [1, 0.6, 0.3]).astype(np.float32)
     frames = align._tightest(
-        (box @ ANY.T).astype(np.float32), np.eye(3), orientation.covering(), orientation.axis_turns(), range(6)
+        (box @ ANY.T).astype(np.float32), np.eye(3), orientation.covering(), orientation.axis_turns(), list(range(6))
     )
     off = orientation.angle(orientation.axis_turns() @ (frames[1] @ ANY))
     assert off.min() < 3

@@ -11,7 +11,7 @@ from pcbin.collection import Collection, annotate, at_hand, load_for, select
 from pcbin.errors import CloudError, ModelError, OutputError, RecordError
 from pcbin.model import cut_decoder, load, registry
 from pcbin.shapes import Shapes, header_of, save
-from pcbin.sources import read_cloud, read_some
+from pcbin.sources import read_one, read_some
 
 
 def cloud(seed, n=300):
@@ -184,9 +184,8 @@ def test_a_cloud_is_a_query_as_an_array_or_a_file(make, tmp_path):
         assert len(by_array) == 2
         with pytest.raises(CloudError):
             collection.search(np.zeros((3, 2)), 2)
-    unit, frame = read_cloud(points, 128)
-    assert unit.shape == (128, 3)
-    assert frame.radius > 1
+    np.testing.assert_array_equal(read_one(points), points)
+    np.testing.assert_array_equal(read_one(tmp_path / "q.npy"), points)
 
 
 def test_selecting_by_name_and_pattern(make):

@@ -128,11 +128,13 @@ class Record:
 
     @property
     def frame(self) -> Frame | None:
-        """Its place, size and turn. Raises FormatError for a turn from the future."""
+        """Its place, size and turn; of a record that has but a turn, in the unit sphere. Raises FormatError for a turn
+        from the future."""
         frame = self._values["frame"]
-        if frame is None or isinstance(frame, Frame):
+        if isinstance(frame, Frame) or (frame is None and not self.turn):
             return frame
-        return Frame(frame[:3], float(frame[3]), orientation.matrix(self.turn or 0))
+        turn = orientation.matrix(self.turn or 0)
+        return Frame(np.zeros(3), 1.0, turn) if frame is None else Frame(frame[:3], float(frame[3]), turn)
 
     @property
     def stored(self) -> NDArray[Any] | None:

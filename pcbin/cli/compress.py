@@ -11,16 +11,24 @@ from pcbin.cli import report
 from pcbin.cli.progress import progress
 from pcbin.cli.reading import reading_options
 from pcbin.model import DEFAULT
+from pcbin.orientation import ALIGN, UPS
 
 drop = click.option(
     "--drop", multiple=True, metavar="COLUMN", help="Leave out names, frames, points, distortion or meta."
 )
 embed_model = click.option("--embed-model", is_flag=True, help="Carry the decoder in the archive.")
 
+up = click.option(
+    "--up", default="auto", show_default=True, type=click.Choice(["auto", *UPS]), help="The axis that points up."
+)
+align = click.option(
+    "--align", default="none", show_default=True, type=click.Choice(ALIGN), help="Turn each cloud as it fits best."
+)
+
 
 @o.verb(
-    o.paths, o.out, o.model, o.effort, o.jobs, o.device, drop, o.distortion, o.store_above, embed_model, o.meta,
-    reading_options, o.seed, o.force,
+    o.paths, o.out, o.model, o.effort, up, align, o.jobs, o.device, drop, o.distortion, o.store_above, embed_model,
+    o.meta, reading_options, o.seed, o.force,
 )  # fmt: skip
 def command(paths: tuple[str, ...], out: str, model: str | None, meta: str | None, **options: Any) -> None:
     """Compress clouds into the archive OUT.

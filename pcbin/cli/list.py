@@ -39,14 +39,16 @@ def _line(record: Record) -> str:
     points = "-" if record.points is None else f"{record.points:,}"
     distance = "-" if (found := _distortion(record)) is None else report.cd(found)
     kept = "  stored" if record.stored_points is not None else ""
+    lying = f"  {words}" if (words := report.lying(record.frame)) else ""
     meta = f"  {json.dumps(record.meta, ensure_ascii=False)}" if record.meta else ""
     name = f"#{record.index}" if record.name is None else record.name
-    return f"{points:>12}  {distance:>8}  {name}{kept}{meta}"
+    return f"{points:>12}  {distance:>8}  {name}{lying}{kept}{meta}"
 
 
 def _fields(record: Record) -> dict[str, Any]:
     fields: dict[str, Any] = {"index": record.index, "name": record.name, "code": record.code.tobytes().hex()}
     if record.frame is not None:
-        fields |= {"centre": record.frame.centre.tolist(), "radius": record.frame.radius}
+        turn = None if record.frame.turn is None else record.frame.turn.tolist()
+        fields |= {"centre": record.frame.centre.tolist(), "radius": record.frame.radius, "turn": turn}
     fields |= {"points": record.points, "distortion": _distortion(record)}
     return fields | {"stored": record.stored_points, "meta": record.meta}

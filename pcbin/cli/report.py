@@ -12,6 +12,7 @@ import click
 from pcbin.errors import PartialError
 
 if TYPE_CHECKING:
+    from pcbin.cloud import Frame
     from pcbin.pipeline.describe import Description
     from pcbin.pipeline.encode import Note, Skipped
     from pcbin.pipeline.summary import Advice, Distortion, Restored, Summary
@@ -137,6 +138,7 @@ def compressed(summary: Summary) -> Iterator[str]:
             f"decoder     {carried.bytes:,} bytes inside, {share:.0%} of the archive, in {carried.bits} bits a weight; "
             f"decodes differ by CD x 1e4 {1e4 * carried.moved:.2f}"
         )
+    yield from _orientation(summary)
     if (found := summary.distortion) is not None:
         yield from _distortion(found)
         yield f"noise floor {_floor(found.floor, found.floors)}"
@@ -179,6 +181,9 @@ def _described(found: Description) -> Iterator[str]:
         yield from _distortion(distortion)
     if found.stored:
         yield f"stored      {found.stored:,} clouds, point for point"
+    if found.lying != "z up":
+        yield f"lying       {found.lying}"
+    yield from _turned(found.turned, found.align)
     yield f"written by  {found.creator or 'unknown'}"
     if found.meta:
         yield f"metadata    {json.dumps(found.meta, ensure_ascii=False)}"
@@ -214,6 +219,22 @@ def _notes(notes: Iterable[Note]) -> list[str]:
         f"{where[0]}: {text}" + (f" (so {len(where) - 1:,} more)" if len(where) > 1 else "")
         for text, where in paths.items()
     ]
+
+
+def _orientation(summary: Summary) -> Iterator[str]:
+    lying = summary.orientation
+    sample = "1 cloud" if lying.clouds == 1 else f"{lying.clouds:,} clouds"
+    if lying.convention != "z up":
+        told = f": taken from {sample}; --up z to override" if lying.clouds else ""
+        yield f"lying       {lying.convention}{told}"
+    elif not lying.clear:
+        yield f"lying       z up: {sample} do not tell; --up to choose, --align to turn each"
+    yield from _turned(lying.turned, lying.align)
+
+
+def _turned(count: int, align: str) -> Iterator[str]:
+    if align != "none":
+        yield f"turned      {count:,} clouds, each its own way (--align {align})"
 
 
 def _distortion(found: Distortion) -> Iterator[str]:
@@ -263,6 +284,13 @@ def _advice(found: Sequence[Advice]) -> Iterator[str]:
             else f"CD x 1e4 from {cd(advice.before)} to {cd(advice.after)} on a sample of {clouds}"
         )
         yield f"{'' if number else 'try next':<12}{advice.option}: {gain} ({advice.cost})"
+
+
+def lying(frame: Frame | None) -> str:
+    """How a record's cloud was turned; nothing where it was not."""
+    from pcbin.orientation import describe, numbers
+
+    return "" if frame is None or frame.turn is None else describe(int(numbers([frame.turn])[0]))
 
 
 def times_smaller(ratio: float) -> str:

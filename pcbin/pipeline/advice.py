@@ -8,54 +8,69 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin.align import place
 from pcbin.codec import Codec
 from pcbin.effort import HIGHEST
 from pcbin.model import Model
 from pcbin.pipeline.summary import Advice, Distortion
 
 SECONDS = 1.0  # that advice may take at least, and goes over by one try at most
-WORTH = 0.02  # of the distance: what gains less is not told
+WORTH, WORTH_TURNING = 0.02, 0.1  # of the distance: what gains less is not told
 NEAR, FAR = 1.1, 2.0  # times the floor: nothing is left to gain; the model does not know these shapes
 
 STEP = 3  # levels of effort: enough to notice
-TOGETHER = 16  # clouds that are tried together
+TOGETHER = 4  # clouds that are tried together
 
 Distances = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # of clouds (B, points, 3) and their decodes: (B,)
 
 
 def advise(
-    model: Model, effort: int, samples: Sequence[NDArray[np.float32]], found: Distortion, seconds: float
+    model: Model,
+    effort: int,
+    align: str,
+    samples: Sequence[NDArray[np.float32]],
+    found: Distortion,
+    seconds: float,
 ) -> list[Advice]:
-    """The options that would lower the distortion of a collection compressed with this effort, the best first.
+    """The options that would lower the distortion of a collection compressed with these, the best first.
 
     `samples` are some of its clouds, as the model takes them; as many of them are tried as the time allows. That a
     model can be fine-tuned is said where it is far from the floor; that would take too long to try.
     """
     if found.floor is not None and found.mean <= NEAR * found.floor:
         return []
-    more = min(effort + STEP, HIGHEST)
-    options = {(f"--effort {more}", "slower, no more bytes"): _searching(model, more)} if more > effort else {}
-    plain = _searching(model, effort)
+    plain, options = _searching(model, effort), []
+    if (more := min(effort + STEP, HIGHEST)) > effort:
+        options.append((f"--effort {more}", "slower, no more bytes", WORTH, _searching(model, more)))
+    if align != "full":
+        options.append(("--align full", "slower, 3 bytes per cloud", WORTH_TURNING, _turning(model, effort)))
     until = time.monotonic() + max(SECONDS, seconds)
     order = np.random.default_rng(0).permutation(len(samples))
     tries: list[NDArray[np.float32]] = []
     for start in range(0, len(order), TOGETHER):
-        clouds = np.stack([samples[place] for place in order[start : start + TOGETHER]])
-        tries.append(np.stack([plain(clouds), *(distances(clouds) for distances in options.values())]))
+        clouds = np.stack([samples[number] for number in order[start : start + TOGETHER]])
+        tries.append(np.stack([plain(clouds), *(distances(clouds) for *_, distances in options)]))
         if time.monotonic() > until:
             break
     found_by = np.concatenate(tries, axis=1)
     before, *after = found_by.mean(axis=1).tolist()
     tried = [
         Advice(option, cost, before, value, found_by.shape[1])
-        for (option, cost), value in zip(options, after, strict=True)
-        if value < (1 - WORTH) * before
+        for (option, cost, worth, _), value in zip(options, after, strict=True)
+        if value < (1 - worth) * before
     ]
     tried.sort(key=lambda advice: advice.after)
     if found.floor is not None and found.mean > FAR * found.floor:
         option = f"pcbin train PATH --from {model.name}"
         tried.append(Advice(option, "minutes, and a model to keep", found.mean, found.floor, found.clouds, bound=True))
     return tried
+
+
+def _turning(model: Model, effort: int) -> Distances:
+    search = _searching(model, effort)
+    return lambda clouds: search(
+        np.stack([place(model, cloud.astype(np.float64), align="full")[0] for cloud in clouds])
+    )
 
 
 def _searching(model: Model, effort: int) -> Distances:

@@ -14,17 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from pcbin import archive, files
+from pcbin import archive, files, orientation
+from pcbin.align import Convention
 from pcbin.archive import Batch, Writer
 from pcbin.collection import load_for
 from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import CloudFile
 from pcbin.model import DEFAULT, Carried, Model, carry, load
+from pcbin.orientation import Align
 from pcbin.pipeline.advice import advise
+from pcbin.pipeline.convention import convention as told_from_sample
 from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, encode_files
 from pcbin.pipeline.spread import spread
-from pcbin.pipeline.summary import Decoder, Summary, Tally, ratio
+from pcbin.pipeline.summary import Decoder, Orientation, Summary, Tally, ratio
 from pcbin.shapes import header_of, placed
 
 PER_SHARE = 16  # files that go to a process together
@@ -40,6 +43,8 @@ def compress(
     model: Model | PathLike = DEFAULT,
     device: str = "cpu",
     effort: int = DEFAULT_EFFORT,
+    up: str = "auto",
+    align: Align = "none",
     jobs: int = 1,
     drop: Iterable[str] = (),
     distortion: bool = True,
@@ -61,6 +66,8 @@ def compress(
         model: a loaded model, a shipped model's name, or a model file's path.
         device: where the networks run: "cpu", or a device of torch.
         effort: how hard to search for better codes, 0 to 9, see `pcbin.Codec`.
+        up: which axis points up in the clouds, as for `pcbin.encode`; "auto", what a sample of them tells.
+        align: turn each cloud as the model decodes it best, as for `pcbin.encode`.
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
         drop: columns to leave out: "names", "frames", "points", "distortion".
         distortion: measure each cloud's Chamfer distance to its decode, and keep it.
@@ -78,18 +85,20 @@ def compress(
         CloudError: there is no cloud, or not one that can be used.
         OutputError: `out` exists, or cannot be written.
         ModelError: the model cannot be loaded, or makes no codes.
-        UsageError: options that do not go together.
+        UsageError: options that do not go together, or an unknown one.
     """
     started = time.monotonic()
     sources = _checked(paths, out, jobs, distortion, store_above)
     codec_model = load(model, device=device)
-    plan = EncodePlan(codec_model, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
-    header = replace(header_of(codec_model), meta=dict(meta or {}))
+    reading = _reading(reading, codec_model, seed)
+    convention = _convention(codec_model, sources, up, align, jobs, reading)
+    plan = EncodePlan(codec_model, effort, convention.number, align, distortion, store_above, seed, reading)
+    header = replace(header_of(codec_model), up=plan.up, align=align, meta=dict(meta or {}))
     carried = carry(codec_model) if embed_model else None
     inside = None if carried is None else carried.data
     with archive.create(out, header, drop=tuple(drop), overwrite=overwrite, model_bytes=inside) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
-    return _summary(out, codec_model, plan, filled, started, advice, carried)
+    return _summary(out, codec_model, plan, convention, filled, started, advice, carried)
 
 
 def append(
@@ -110,7 +119,8 @@ def append(
 ) -> Summary:
     """Compress cloud files into the existing archive `out`, behind what it holds; arguments as for `compress`.
 
-    `model` is needed only where the archive's is not shipped. On an exception the archive is as it was.
+    They are turned as those in the archive were: by its header's `up` and `align`. `model` is needed only where the
+    archive's is not shipped. On an exception the archive is as it was.
 
     Raises:
         FormatError: `out` is no archive, or damaged.
@@ -121,10 +131,23 @@ def append(
     sources = _checked(paths, out, jobs, distortion, store_above)
     with archive.open(out) as source:
         codec_model = load_for(source, model, whole=True, device=device)
-    plan = EncodePlan(codec_model, effort, distortion, store_above, seed, _reading(reading, codec_model, seed))
+        convention, align = Convention(source.header.up, 0, True), source.header.align
+    reading = _reading(reading, codec_model, seed)
+    plan = EncodePlan(codec_model, effort, convention.number, align, distortion, store_above, seed, reading)
     with archive.append(out) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
-    return _summary(out, codec_model, plan, filled, started, advice)
+    return _summary(out, codec_model, plan, convention, filled, started, advice)
+
+
+def _convention(
+    model: Model, paths: list[PathLike], up: str, align: str, jobs: int, reading: files.Options
+) -> Convention:
+    """What turn all clouds get before each is aligned. Aligned by right angles or more, it does not matter."""
+    if up != "auto":
+        return Convention(orientation.up(up), 0, True)
+    if align in ("axes", "full"):
+        return Convention(0, 0, True)
+    return told_from_sample(model, paths, jobs=jobs, reading=reading)
 
 
 def _reading(options: files.Options, model: Model, seed: int) -> files.Options:
@@ -178,6 +201,7 @@ def _summary(
     out: PathLike,
     model: Model,
     plan: EncodePlan,
+    lying: Convention,
     filled: _Filled,
     started: float,
     advice: bool,
@@ -198,9 +222,14 @@ def _summary(
         ratio=ratio(total, model.config.points, size),
         stored=tally.stored,
         dropped_points=tally.dropped,
+        orientation=Orientation(
+            orientation.describe(lying.number), lying.clouds, lying.clear, plan.align, tally.turned
+        ),
         distortion=distortion,
         directories=tally.by_directory(),
-        advice=advise(model, plan.effort, tally.samples, distortion, seconds / 20) if advice and distortion else [],
+        advice=advise(model, plan.effort, plan.align, tally.samples, distortion, seconds / 20)
+        if advice and distortion
+        else [],
         skipped=tally.skipped,
         notes=tally.notes,
         passed_over=dict(filled.passed_over.most_common()),

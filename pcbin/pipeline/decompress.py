@@ -7,7 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,10 +140,12 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
 
 
 def _placed(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[Any]:
-    """The record's points where they belong: in the world, or in the unit sphere."""
+    """The record's points where they belong, in the world or the unit sphere; in either, as the original lies."""
     if (stored := record.stored) is not None:
         return stored if frame else Frame.of(stored).to_unit(stored)
-    return record.frame.to_world(cloud) if frame and record.frame is not None else cloud
+    if record.frame is None:
+        return cloud
+    return (record.frame if frame else replace(record.frame, centre=np.zeros(3), radius=1.0)).to_world(cloud)
 
 
 def _target(plan: DecodePlan, name: str) -> Path:

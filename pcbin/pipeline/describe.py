@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from pcbin.archive import Archive
 from pcbin.collection import at_hand
+from pcbin.orientation import describe as describe_turn
 from pcbin.pipeline.summary import Distances, Distortion, ratio
 
 
 @dataclass(frozen=True)
 class Description:
-    """An archive. `bits_per_point` counts the whole file over all decoded points; `ratio` compares with float32."""
+    """An archive. `bits_per_point` counts the whole file over all decoded points; `ratio` compares with float32.
+
+    `lying` says in words how all clouds lie, `align` how each was turned from there, and `turned` how many are.
+    """
 
     archive: str
     creator: str
@@ -28,6 +34,9 @@ class Description:
     bits_per_point: float
     ratio: float
     stored: int
+    lying: str
+    align: str
+    turned: int
     columns: dict[str, int]
     distortion: Distortion | None
     meta: dict[str, Any]
@@ -38,12 +47,13 @@ class Description:
 
 def describe(source: Archive) -> Description:
     """Read through an open archive. Raises FormatError where it is damaged."""
-    distances, stored, first = Distances(), 0, 0
+    distances, stored, turned, first = Distances(), 0, 0, 0
     for batch in source.batches():
         if batch.distortion is not None:
             numbers = range(first, first + len(batch))
             distances.add(batch.names or map(str, numbers), batch.distortion, batch.radii)
         stored += batch.stored.stored if batch.stored is not None else 0
+        turned += 0 if batch.turns is None else int(np.count_nonzero(batch.turns))
         first += len(batch)
     header, clouds = source.header, len(source)
     return Description(
@@ -61,6 +71,9 @@ def describe(source: Archive) -> Description:
         bits_per_point=8 * source.size / (clouds * header.points) if clouds else 0.0,
         ratio=ratio(clouds, header.points, source.size),
         stored=stored,
+        lying=describe_turn(header.up),
+        align=header.align,
+        turned=turned,
         columns=source.bytes_by_column(),
         distortion=distances.summary(),
         meta=header.meta,

@@ -13,7 +13,8 @@ import numpy.random  # now, not at the first cloud: an interrupt during this imp
 from numpy.typing import NDArray
 
 from pcbin import files
-from pcbin.cloud import Frame, clean, normalise, resample
+from pcbin.align import place
+from pcbin.cloud import Frame, clean, resample
 from pcbin.codec import BATCH, Codec
 from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, ExtraError, PcbinError
@@ -26,10 +27,12 @@ HELD = 1 << 22  # points that a batch may hold on to until it is known which clo
 
 @dataclass(frozen=True)
 class EncodePlan:
-    """How to encode, and what to measure and keep beside the codes."""
+    """How to encode, how clouds are turned before, and what to measure and keep beside the codes."""
 
     model: Model
     effort: int = DEFAULT_EFFORT
+    up: int = 0
+    align: str = "none"
     distortion: bool = True
     store_above: float | None = None
     seed: int = 0
@@ -103,7 +106,7 @@ def encode_files(plan: EncodePlan, share: Share) -> Iterator[Encoded]:
     told = _Told()
     look = max(LOOK >> share.number, 1)
     for source in share.sources:
-        for cloud in _clouds(source, codec.points, plan, told):
+        for cloud in _clouds(source, codec, plan, told):
             batch.append(cloud)
             if len(batch) == BATCH or sum(cloud.count for cloud in batch if cloud.points is not None) > HELD:
                 yield _encode(codec, plan, batch, told, look)
@@ -122,7 +125,7 @@ class _Told:
     finished: int = 0
 
 
-def _clouds(source: files.CloudFile, size: int, plan: EncodePlan, told: _Told) -> Iterator[_Cloud]:
+def _clouds(source: files.CloudFile, codec: Codec, plan: EncodePlan, told: _Told) -> Iterator[_Cloud]:
     """The clouds of one file; where it holds several, their numbers become part of their names. A file below a
     directory that holds something else than clouds, such as a README, is passed over."""
     path = str(source.path)
@@ -137,7 +140,7 @@ def _clouds(source: files.CloudFile, size: int, plan: EncodePlan, told: _Told) -
             except CloudError as error:
                 told.skipped.append(Skipped(f"{path}[{number}]" if several else path, str(error)))
             else:
-                yield _prepared(name, points, dropped, size, plan)
+                yield _prepared(name, points, dropped, codec, plan)
     except files.NoCloudError as error:
         if source.found:
             told.notes.append(Note(path, f"it was passed over: it {error.cause}"))
@@ -151,8 +154,9 @@ def _skipped(path: str, error: PcbinError) -> Skipped:
     return Skipped(path, str(error).removeprefix(f"{path}: "))
 
 
-def _prepared(name: str, points: NDArray[np.float64], dropped: int, size: int, plan: EncodePlan) -> _Cloud:
-    unit, frame = normalise(points, size, seed=plan.seed)
+def _prepared(name: str, points: NDArray[np.float64], dropped: int, codec: Codec, plan: EncodePlan) -> _Cloud:
+    unit, frame = place(codec.model, points, align=plan.align, up=plan.up, seed=plan.seed)
+    size = codec.points
     enough = plan.distortion and len(points) >= 2 * size and frame.radius > 0
     return _Cloud(
         name,

@@ -64,6 +64,21 @@ class Decoder:
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """How clouds were turned for the model.
+
+    `convention`, in words, is how all of them lie: told from `clouds` of them, where it was not given (0), `clear` or
+    not. `turned` of them are turned, be it by the convention or, with an `align` other than "none", each its own way.
+    """
+
+    convention: str
+    clouds: int
+    clear: bool
+    align: str
+    turned: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """A finished `compress` or `append`.
 
@@ -85,6 +100,7 @@ class Summary:
     ratio: float
     stored: int
     dropped_points: int
+    orientation: Orientation
     distortion: Distortion | None
     directories: dict[str, Distortion]
     advice: list[Advice]
@@ -169,6 +185,7 @@ class Tally:
     clouds: int = 0
     stored: int = 0
     dropped: int = 0
+    turned: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     distances: Distances = field(default_factory=Distances)
@@ -181,6 +198,7 @@ class Tally:
         self.clouds += len(names)
         self.stored += sum(points is not None for points in batch.stored or ())
         self.dropped += batch.dropped
+        self.turned += sum(frame.turn is not None for frame in batch.frames)
         self.skipped += batch.skipped
         self.notes += batch.notes
         for unit in batch.samples:
