@@ -3,8 +3,8 @@
     python docs/make_gallery.py POOL.npz...
 
 The sample clouds come with pcbin; the collection is the held-out part of labelled clouds as `pcbin train` takes them,
-and the prior is fitted to codes of their training part. Needs the extras plot, view and train, and for the screenshot
-of the explorer page selenium, chromium and chromedriver.
+and the prior is fitted to codes of their training part. Needs the extras plot and train, and for screenshots and times
+of the explorer page (gallery_page.py) selenium, chromium and chromedriver.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import gallery_page
 import numpy as np
 
 from pcbin import archive
@@ -116,11 +115,41 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "Draco and a random choice of points (`benchmarks/rates.py`).",
         "pcbin plot rate shapes.pcb rates.csv {}",
     ),
+]
+
+PAGES = [  # picture, what it shows, the command, the window, what is done before (JavaScript)
     (
         "view.png",
-        "The explorer page: the collection, a cluster of it, one shape beside its original, its bits as switches, the "
+        "The explorer page as it opens: the collection, one shape beside its original, its bits as switches, the "
         "nearest shapes. Drag to turn, click a bit to flip it.",
         "pcbin view shapes.pcb --sources shapes",
+        (1440, 900),
+        [],
+    ),
+    (
+        "view-800.png",
+        "The same, 800 pixels wide.",
+        "pcbin view shapes.pcb --sources shapes",
+        (800, 900),
+        [],
+    ),
+    (
+        "view-dark.png",
+        "In the dark, with axes and ground, one of twelve clusters chosen.",
+        "pcbin view shapes.pcb --sources shapes",
+        (1440, 900),
+        [
+            "el('dark').click(); el('guides').click(); el('k').value = 12; el('k').onchange()",
+            "document.querySelector('#clusters button:nth-child(3)').click()",
+            "document.querySelector('#grid .record:nth-child(2)').click()",
+        ],
+    ),
+    (
+        "view-export.png",
+        "The exported page, opened from disk with nothing running: the decoder is inside.",
+        "pcbin view samples.pcb --export page.html",
+        (1440, 900),
+        [],
     ),
 ]
 
@@ -142,15 +171,23 @@ def main() -> None:
                 print(f"no model {other[0]}: no {picture}")
                 continue
             print(command.format(picture), flush=True)
-            if "view" in command:
-                screenshot(command, path)
-            else:
-                pcbin.main([*shlex.split(command.format(path))[1:], "--force"], standalone_mode=False)
-            if path.exists():
-                shrink(path)
-                text.append(f"{caption}\n\n```sh\n{command.format(picture)}\n```\n\n![{picture}](gallery/{picture})\n")
+            pcbin.main([*shlex.split(command.format(path))[1:], "--force"], standalone_mode=False)
+            text.append(shown(picture, caption, command.format(picture)))
+        for picture, caption, command, window, steps in PAGES if gallery_page.available() else []:
+            print(command, window, flush=True)
+            with opened(command) as url:
+                gallery_page.screenshot(url, PICTURES / picture, *window, steps)
+            text.append(shown(picture, caption, command))
+        if gallery_page.available():
+            text += [TIMES, gallery_page.times(Path("shapes.pcb")), ""]
+        else:
+            print("no chromium and chromedriver: no pictures of the explorer page")
     (HERE / "gallery.md").write_text("\n".join(text))
 
+
+TIMES = """How long the page takes, in a headless Chromium that draws without a GPU, on the machine that made this
+gallery: the least of nine for what is asked again and again.
+"""
 
 HEAD = """# Gallery
 
@@ -179,58 +216,29 @@ def prepare(pools: list[str]) -> None:
         pcbin.main(["compress", name, f"{name}.pcb", "--quiet"], standalone_mode=False)
 
 
+def shown(picture: str, caption: str, command: str) -> str:
+    """A picture's place in the page; the picture is made smaller."""
+    shrink(PICTURES / picture)
+    return f"{caption}\n\n```sh\n{command}\n```\n\n![{picture}](gallery/{picture})\n"
+
+
 def shrink(path: Path) -> None:
     """Few colours are enough for these pictures, and a third of the bytes."""
     from PIL import Image
 
     image = Image.open(path).convert("RGB")
-    if (smaller := (800_000 / (image.width * image.height)) ** 0.5) < 1:
-        image = image.resize((round(image.width * smaller), round(image.height * smaller)))
     image.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 @contextmanager
-def page(command: str) -> Iterator[str]:
-    """The address of a running explorer page."""
-    arguments = [sys.executable, "-m", *shlex.split(command), "--no-browser"]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found is not None
-            yield found[0]
-        finally:
-            process.terminate()
-
-
-def screenshot(command: str, path: Path) -> None:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        print("no chromium and chromedriver: the screenshot stays as it is")
-        return
-    from selenium import webdriver
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in ("--headless=new", "--no-sandbox", "--enable-unsafe-swiftshader", "--window-size=1360,960"):
-        options.add_argument(flag)
-    with page(command) as url, webdriver.Chrome(options, webdriver.ChromeService(driver)) as browser:
-
-        def until(question: str) -> None:
-            WebDriverWait(browser, 60).until(lambda b: b.execute_script(f"return {question}"))
-
-        browser.get(url)
-        until("el('near').children.length > 0")
-        browser.execute_script("el('k').value = 12; el('k').onchange()")
-        until("el('clusters').children.length > 3")
-        browser.execute_script("el('clusters').children[3].click()")
-        until("state.shown !== null && el('grid').querySelector('.record').dataset.record == state.shown[0]")
-        browser.execute_script("document.querySelector('#grid .record').click()")
-        until("state.record === state.shown[0] && el('near').firstChild.dataset.record == state.record")
-        until("[...document.images].every((image) => image.complete)")
-        time.sleep(2)  # the last frames of WebGL
-        browser.save_screenshot(str(path))
+def opened(command: str) -> Iterator[str]:
+    """The address of an explorer page, served or exported."""
+    if "--export" in command:
+        pcbin.main([*shlex.split(command)[1:], "--force"], standalone_mode=False)
+        yield Path(command.split()[-1]).resolve().as_uri()
+    else:
+        with gallery_page.served(command) as url:
+            yield url
 
 
 if __name__ == "__main__":
