@@ -367,8 +367,8 @@ function drawClusters(clusters) {
       el("all").hidden = state.cluster === null;
       select();
     };
-    const lines = [`${number + 1}: ${whole ? "" : "about "}${size.toLocaleString("en")}`, label && `${Math.round(100 * share)} % ${label}`];
-    button.title = lines.filter(Boolean).join(", ");
+    const lines = [`${number + 1}: ${whole ? "" : "about "}${size.toLocaleString("en")}`, label && `${Math.round(100 * share)} % ${label.split("/").pop()}`];
+    button.title = `${lines[0]} shapes${label && `, ${Math.round(100 * share)} % ${label}`}`;
     button.append(picture(record), ...lines.map((line) => Object.assign(document.createElement("span"), { textContent: line || " " })));
     return button;
   }));
