@@ -171,16 +171,22 @@ class Objective:
 
     def __init__(self, decoder: Mlp, clouds: Array, inputs: Inputs) -> None:
         self._decoder, self._clouds, self._inputs = decoder, clouds, inputs
+        self._followers: dict[tuple[int, int], neighbours.Follower] = {}
 
     def distances(self, latents: Array) -> Array:
-        return neighbours.chamfer(self._clouds, _points(self._decoder(self._inputs(latents))))
+        return self._follower(1, 0)(_points(self._decoder(self._inputs(latents))))[0]
 
     def gradient(self, latents: Array, thinning: int = 1, part: int = 0) -> tuple[Array, Array]:
         part %= thinning
-        decoder, clouds = self._decoder.thinned(thinning, part), self._clouds[:, part::thinning]
+        decoder = self._decoder.thinned(thinning, part)
         outputs, traces = decoder.trace(self._inputs(latents))
-        distances, pull = neighbours.chamfer_gradient(clouds, _points(outputs))
+        distances, pull = self._follower(thinning, part)(_points(outputs))
         return distances, self._inputs.slope * decoder.backward(pull.reshape(outputs.shape), traces)
+
+    def _follower(self, thinning: int, part: int) -> neighbours.Follower:
+        if (thinning, part) not in self._followers:
+            self._followers[thinning, part] = neighbours.Follower(self._clouds[:, part::thinning])
+        return self._followers[thinning, part]
 
 
 def _points(outputs: Array) -> Array:

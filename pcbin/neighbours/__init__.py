@@ -65,6 +65,18 @@ def chamfer_gradient(clouds: Clouds, decoded: Clouds) -> tuple[NDArray[np.float3
     return distances, gradients
 
 
+class Follower:
+    """`chamfer_gradient` of the same clouds (B, N, 3) again and again, to decoded ones (B, M, 3) that move a little
+    each time: what was found before makes the next search shorter. Computes in the caller's thread."""
+
+    def __init__(self, clouds: Clouds) -> None:
+        self._compute = backend().Follower(_ready(clouds))
+
+    def __call__(self, decoded: Clouds) -> tuple[NDArray[np.float32], Clouds]:
+        distances, gradients = self._compute(_ready(decoded))
+        return distances, gradients
+
+
 def basis_vectors(clouds: Clouds, basis: NDArray[np.float32]) -> NDArray[np.float32]:
     """From each of the basis points (K, 3) the vector to the nearest point of each cloud (B, N, 3): (B, K, 3) float32.
 

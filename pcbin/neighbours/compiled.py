@@ -1,164 +1,203 @@
 """Exact nearest neighbours between point clouds, compiled with numba: the inner loop of every search and training.
 
-Points are sorted along a coarse Morton curve into blocks of 64 with bounding boxes. A block of queries visits the
-blocks of targets in order of box distance and stops when no box can hold anything nearer (the dual-tree search of
-Gray and Moore, NIPS 2000, with one level). The lanes of the inner loop are queries, so it vectorises. Nothing here
-holds the interpreter's lock, so that the caller may share clouds out to threads.
+Points are cut by medians into leaves of 32 with bounding boxes (Bentley's k-d tree, CACM 1975, of which only the leaves
+are kept). A leaf of queries passes over the leaves of targets and compares with those whose box may hold something
+nearer than what is known (Gray and Moore, NIPS 2000, with one level); known from the start are the neighbours of an
+earlier pass, where there was one. The lanes of the inner loop are queries, so it vectorises. Nothing here holds the
+interpreter's lock, so that the caller may share clouds out to threads.
 """
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, disallow-untyped-decorators=False
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-BLOCK = 64
-_CELLS = 16
+LEAF = 32
 _FAR = np.float32(3e38)
+_DEPTH = 64  # of halvings that wait: enough for any number of points
 _compiled = njit(cache=True, fastmath=True, nogil=True)
 
 
-def _spread_bits(value: int) -> int:
-    return sum(((value >> bit) & 1) << (3 * bit) for bit in range(4))
-
-
-_SPREAD = np.array([_spread_bits(value) for value in range(_CELLS)], np.int32)
-
-
 @_compiled
-def _sort(points, order):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Order of the points (n, 3) along a 16-cell Morton curve over their own bounding box, by counting sort."""
+def sort(points, order, columns):  # pragma: no cover
+    """Points (n, 3) cut into leaves: their order (n,), and their coordinates in it (3, n or more)."""
     n = points.shape[0]
-    low = np.empty(3, np.float32)
-    scale = np.empty(3, np.float32)
-    for axis in range(3):
-        smallest = points[0, axis]
-        largest = smallest
-        for i in range(1, n):
-            smallest = min(smallest, points[i, axis])
-            largest = max(largest, points[i, axis])
-        low[axis] = smallest
-        scale[axis] = np.float32(_CELLS - 0.01) / max(largest - smallest, np.float32(1e-12))
-    codes = np.empty(n, np.int32)
-    counts = np.zeros(_CELLS**3 + 1, np.int32)
     for i in range(n):
-        code = 0
+        order[i] = i
         for axis in range(3):
-            cell = int((points[i, axis] - low[axis]) * scale[axis])
-            code |= _SPREAD[min(max(cell, 0), _CELLS - 1)] << axis
-        codes[i] = code
-        counts[code + 1] += 1
-    for code in range(_CELLS**3):
-        counts[code + 1] += counts[code]
-    for i in range(n):
-        order[counts[codes[i]]] = i
-        counts[codes[i]] += 1
-
-
-@_compiled
-def _blocks(points, order, columns, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Sorted coordinates as columns (3, blocks * 64), the last block filled up with its last point, and boxes
-    (6, blocks): three lower, three upper bounds."""
-    n = points.shape[0]
-    for block in range(boxes.shape[1]):
+            columns[axis, i] = points[i, axis]
+    starts = np.empty(_DEPTH, np.int32)
+    ends = np.empty(_DEPTH, np.int32)
+    starts[0] = 0
+    ends[0] = n
+    waiting = 1
+    while waiting:
+        waiting -= 1
+        start = starts[waiting]
+        end = ends[waiting]
+        if end - start <= LEAF:
+            continue
+        widest = 0
+        width = np.float32(-1)
         for axis in range(3):
             low = _FAR
             high = -_FAR
-            for lane in range(BLOCK):
-                value = points[order[min(block * BLOCK + lane, n - 1)], axis]
-                columns[axis, block * BLOCK + lane] = value
+            for i in range(start, end):
+                low = min(low, columns[axis, i])
+                high = max(high, columns[axis, i])
+            if high - low > width:
+                width = high - low
+                widest = axis
+        middle = start + (end - start + LEAF - 1) // LEAF // 2 * LEAF
+        _halve(columns, order, widest, start, end, middle)
+        starts[waiting] = start
+        ends[waiting] = middle
+        starts[waiting + 1] = middle
+        ends[waiting + 1] = end
+        waiting += 2
+
+
+@_compiled
+def _halve(columns, order, axis, start, end, middle):  # pragma: no cover
+    """Swap so that nothing before the middle is larger than anything from it on (Hoare's FIND, CACM 1961)."""
+    key = columns[axis]
+    low = start
+    high = end - 1
+    while low < high:
+        one, two, three = key[low], key[(low + high) // 2], key[high]
+        pivot = max(min(one, two), min(max(one, two), three))
+        i = low
+        j = high
+        while i <= j:
+            while key[i] < pivot:
+                i += 1
+            while key[j] > pivot:
+                j -= 1
+            if i <= j:
+                order[i], order[j] = order[j], order[i]
+                for every in range(3):
+                    columns[every, i], columns[every, j] = columns[every, j], columns[every, i]
+                i += 1
+                j -= 1
+        if middle <= j:
+            high = j
+        elif middle >= i:
+            low = i
+        else:
+            return
+
+
+@_compiled
+def leaves(points, order, columns, boxes):  # pragma: no cover
+    """Coordinates in order as columns (3, leaves * 32), the last leaf filled up with its last point, and boxes
+    (6, leaves): three lower, three upper bounds."""
+    n = points.shape[0]
+    for leaf in range(boxes.shape[1]):
+        for axis in range(3):
+            low = _FAR
+            high = -_FAR
+            for lane in range(leaf * LEAF, (leaf + 1) * LEAF):
+                value = points[order[min(lane, n - 1)], axis]
+                columns[axis, lane] = value
                 low = min(low, value)
                 high = max(high, value)
-            boxes[axis, block] = low
-            boxes[3 + axis, block] = high
+            boxes[axis, leaf] = low
+            boxes[3 + axis, leaf] = high
 
 
 @_compiled
-def _compare(qx, qy, qz, targets, first, nearest, where):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Four targets against one block of queries; the first of equals wins, so a filled-up lane never does."""
-    ax, bx, cx, dx = targets[0, first], targets[0, first + 1], targets[0, first + 2], targets[0, first + 3]
-    ay, by, cy, dy = targets[1, first], targets[1, first + 1], targets[1, first + 2], targets[1, first + 3]
-    az, bz, cz, dz = targets[2, first], targets[2, first + 1], targets[2, first + 2], targets[2, first + 3]
-    place = np.int32(first)
-    for lane in range(BLOCK):
-        x = qx[lane]
-        y = qy[lane]
-        z = qz[lane]
-        a = (x - ax) * (x - ax) + (y - ay) * (y - ay) + (z - az) * (z - az)
-        b = (x - bx) * (x - bx) + (y - by) * (y - by) + (z - bz) * (z - bz)
-        c = (x - cx) * (x - cx) + (y - cy) * (y - cy) + (z - cz) * (z - cz)
-        d = (x - dx) * (x - dx) + (y - dy) * (y - dy) + (z - dz) * (z - dz)
-        ab = b if b < a else a
-        at_ab = place + np.int32(1) if b < a else place
-        cd = d if d < c else c
-        at_cd = place + np.int32(3) if d < c else place + np.int32(2)
-        least = cd if cd < ab else ab
-        at = at_cd if cd < ab else at_ab
-        where[lane] = at if least < nearest[lane] else where[lane]
-        nearest[lane] = least if least < nearest[lane] else nearest[lane]
+def _compare(qx, qy, qz, targets, leaf, nearest, where):  # pragma: no cover
+    """A leaf of targets, four at a time, against one of queries; the first of equals wins, so a filled-up lane never
+    does. Returns the largest of the nearest distances."""
+    for first in range(leaf * LEAF, (leaf + 1) * LEAF, 4):
+        ax, bx, cx, dx = targets[0, first], targets[0, first + 1], targets[0, first + 2], targets[0, first + 3]
+        ay, by, cy, dy = targets[1, first], targets[1, first + 1], targets[1, first + 2], targets[1, first + 3]
+        az, bz, cz, dz = targets[2, first], targets[2, first + 1], targets[2, first + 2], targets[2, first + 3]
+        place = np.int32(first)
+        for lane in range(LEAF):
+            x = qx[lane]
+            y = qy[lane]
+            z = qz[lane]
+            a = (x - ax) * (x - ax) + (y - ay) * (y - ay) + (z - az) * (z - az)
+            b = (x - bx) * (x - bx) + (y - by) * (y - by) + (z - bz) * (z - bz)
+            c = (x - cx) * (x - cx) + (y - cy) * (y - cy) + (z - cz) * (z - cz)
+            d = (x - dx) * (x - dx) + (y - dy) * (y - dy) + (z - dz) * (z - dz)
+            ab = b if b < a else a
+            at_ab = place + np.int32(1) if b < a else place
+            cd = d if d < c else c
+            at_cd = place + np.int32(3) if d < c else place + np.int32(2)
+            least = cd if cd < ab else ab
+            at = at_cd if cd < ab else at_ab
+            where[lane] = at if least < nearest[lane] else where[lane]
+            nearest[lane] = least if least < nearest[lane] else nearest[lane]
+    worst = nearest[0]
+    for lane in range(1, LEAF):
+        worst = max(worst, nearest[lane])
+    return worst
 
 
 @_compiled
-def _search(queries, query_boxes, targets, target_boxes, best, found):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """For each query lane the squared distance to, and the sorted position of, its nearest target."""
-    blocks = target_boxes.shape[1]
-    bounds = np.empty(blocks, np.float32)
+def _search(queries, query_boxes, targets, target_boxes, best, found):  # pragma: no cover
+    """For each query lane the squared distance to, and the place of, its nearest target; `found` comes with places to
+    begin at, any that are."""
+    count = target_boxes.shape[1]
+    bounds = np.empty(count, np.float32)
     for q in range(query_boxes.shape[1]):
-        lanes = slice(q * BLOCK, (q + 1) * BLOCK)
+        lanes = slice(q * LEAF, (q + 1) * LEAF)
         nearest = best[lanes]
         where = found[lanes]
-        nearest[:] = _FAR
-        where[:] = 0
-        bounds[:] = 0
-        for axis in range(3):
-            low = query_boxes[axis, q]
-            high = query_boxes[3 + axis, q]
-            for t in range(blocks):
-                apart = max(max(target_boxes[axis, t] - high, low - target_boxes[3 + axis, t]), np.float32(0))
-                bounds[t] += apart * apart
         qx = queries[0, lanes]
         qy = queries[1, lanes]
         qz = queries[2, lanes]
-        worst = _FAR
-        for _ in range(blocks):
-            lowest = bounds[0]
-            for other in range(1, blocks):
-                lowest = min(lowest, bounds[other])
-            if lowest >= worst:
-                break
-            t = 0
-            while bounds[t] != lowest:
-                t += 1
-            bounds[t] = _FAR
-            for target in range(t * BLOCK, (t + 1) * BLOCK, 4):
-                _compare(qx, qy, qz, targets, target, nearest, where)
-            worst = nearest[0]
-            for lane in range(1, BLOCK):
-                worst = max(worst, nearest[lane])
+        for lane in range(LEAF):
+            at = where[lane]
+            x = qx[lane] - targets[0, at]
+            y = qy[lane] - targets[1, at]
+            z = qz[lane] - targets[2, at]
+            nearest[lane] = x * x + y * y + z * z
+        lowest = _FAR
+        for t in range(count):
+            total = np.float32(0)
+            for axis in range(3):
+                low = target_boxes[axis, t] - query_boxes[3 + axis, q]
+                high = query_boxes[axis, q] - target_boxes[3 + axis, t]
+                apart = max(max(low, high), np.float32(0))
+                total += apart * apart
+            bounds[t] = total
+            lowest = min(lowest, total)
+        t = 0
+        while bounds[t] > lowest:
+            t += 1
+        worst = _compare(qx, qy, qz, targets, t, nearest, where)
+        bounds[t] = _FAR
+        for t in range(count):
+            if bounds[t] < worst:
+                worst = _compare(qx, qy, qz, targets, t, nearest, where)
 
 
 @_compiled
-def _sorted(points):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _sorted(points):  # pragma: no cover
     """Order, columns and boxes of the points (n, 3)."""
-    n = points.shape[0]
-    blocks = (n + BLOCK - 1) // BLOCK
-    order = np.empty(n, np.int32)
-    columns = np.empty((3, blocks * BLOCK), np.float32)
-    boxes = np.empty((6, blocks), np.float32)
-    _sort(points, order)
-    _blocks(points, order, columns, boxes)
+    count = (points.shape[0] + LEAF - 1) // LEAF
+    order = np.empty(points.shape[0], np.int32)
+    columns = np.empty((3, count * LEAF), np.float32)
+    boxes = np.empty((6, count), np.float32)
+    sort(points, order, columns)
+    leaves(points, order, columns, boxes)
     return order, columns, boxes
 
 
 @_compiled
-def _nearest(query_columns, query_boxes, columns, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _nearest(query_columns, query_boxes, columns, boxes):  # pragma: no cover
     best = np.empty(query_columns.shape[1], np.float32)
-    found = np.empty(query_columns.shape[1], np.int32)
+    found = np.zeros(query_columns.shape[1], np.int32)
     _search(query_columns, query_boxes, columns, boxes, best, found)
     return best, found
 
 
 @_compiled
-def pairs(a, b, forth, back, forth_index, back_index):  # type: ignore[no-untyped-def]  # pragma: no cover
+def pairs(a, b, forth, back, forth_index, back_index):  # pragma: no cover
     for item in range(a.shape[0]):
         a_order, a_columns, a_boxes = _sorted(a[item])
         b_order, b_columns, b_boxes = _sorted(b[item])
@@ -173,35 +212,68 @@ def pairs(a, b, forth, back, forth_index, back_index):  # type: ignore[no-untype
 
 
 @_compiled
-def chamfer_gradient(clouds, decoded, distances, gradients):  # type: ignore[no-untyped-def]  # pragma: no cover
-    n = clouds.shape[1]
-    m = decoded.shape[1]
-    for item in range(clouds.shape[0]):
-        points = decoded[item]
-        gradient = gradients[item]
-        _, cloud_columns, cloud_boxes = _sorted(clouds[item])
-        order, columns, boxes = _sorted(points)
+def _follow(points, cloud_columns, cloud_boxes, n, order, found, found_back, gradient):  # pragma: no cover
+    """The Chamfer distance of a sorted cloud of n points to points (m, 3) in an order, and its gradient (m, 3)."""
+    m = points.shape[0]
+    boxes = np.empty((6, found_back.size // LEAF), np.float32)
+    columns = np.empty((3, found_back.size), np.float32)
+    best = np.empty(max(found.size, found_back.size), np.float32)
+    leaves(points, order, columns, boxes)
 
-        best, found = _nearest(cloud_columns, cloud_boxes, columns, boxes)
-        forth = 0.0
-        gradient[:] = 0
-        for i in range(n):
-            forth += best[i]
-            nearest = order[found[i]]
-            for axis in range(3):
-                gradient[nearest, axis] += np.float32(2 / n) * (points[nearest, axis] - cloud_columns[axis, i])
+    _search(cloud_columns, cloud_boxes, columns, boxes, best, found)
+    forth = 0.0
+    gradient[:] = 0
+    for i in range(n):
+        forth += best[i]
+        nearest = order[found[i]]
+        for axis in range(3):
+            gradient[nearest, axis] += np.float32(2 / n) * (points[nearest, axis] - cloud_columns[axis, i])
 
-        best, found = _nearest(columns, boxes, cloud_columns, cloud_boxes)
-        back = 0.0
-        for j in range(m):
-            back += best[j]
-            for axis in range(3):
-                gradient[order[j], axis] += np.float32(2 / m) * (columns[axis, j] - cloud_columns[axis, found[j]])
-        distances[item] = forth / n + back / m
+    _search(columns, boxes, cloud_columns, cloud_boxes, best, found_back)
+    back = 0.0
+    for j in range(m):
+        back += best[j]
+        for axis in range(3):
+            gradient[order[j], axis] += np.float32(2 / m) * (columns[axis, j] - cloud_columns[axis, found_back[j]])
+    return forth / n + back / m
 
 
 @_compiled
-def basis_vectors(clouds, basis, vectors):  # type: ignore[no-untyped-def]  # pragma: no cover
+def chamfer_gradient(clouds, decoded, distances, gradients):  # pragma: no cover
+    n = clouds.shape[1]
+    m = decoded.shape[1]
+    for item in range(clouds.shape[0]):
+        _, cloud_columns, cloud_boxes = _sorted(clouds[item])
+        order = np.empty(m, np.int32)
+        sort(decoded[item], order, np.empty((3, m), np.float32))
+        found = np.zeros(cloud_columns.shape[1], np.int32)
+        found_back = np.zeros((m + LEAF - 1) // LEAF * LEAF, np.int32)
+        distances[item] = _follow(
+            decoded[item], cloud_columns, cloud_boxes, n, order, found, found_back, gradients[item]
+        )
+
+
+@_compiled
+def prepare(clouds, columns, boxes):  # pragma: no cover
+    """Sort the clouds (B, n, 3) that `follow` compares with: columns (B, 3, leaves * 32), boxes (B, 6, leaves)."""
+    for item in range(clouds.shape[0]):
+        _, columns[item], boxes[item] = _sorted(clouds[item])
+
+
+@_compiled
+def follow(n, columns, boxes, decoded, afresh, orders, found, found_back, distances, gradients):  # pragma: no cover
+    """As `chamfer_gradient`, from what `prepare` made of clouds of n points, and from the orders (B, m) and neighbours
+    of an earlier call, places in the others' order: (B, n filled up) and (B, m filled up)."""
+    for item in range(decoded.shape[0]):
+        if afresh:
+            sort(decoded[item], orders[item], np.empty((3, decoded.shape[1]), np.float32))
+        distances[item] = _follow(
+            decoded[item], columns[item], boxes[item], n, orders[item], found[item], found_back[item], gradients[item]
+        )
+
+
+@_compiled
+def basis_vectors(clouds, basis, vectors):  # pragma: no cover
     basis_order, basis_columns, basis_boxes = _sorted(basis)
     for item in range(clouds.shape[0]):
         _, columns, boxes = _sorted(clouds[item])
@@ -209,3 +281,31 @@ def basis_vectors(clouds, basis, vectors):  # type: ignore[no-untyped-def]  # pr
         for i in range(basis_order.size):
             for axis in range(3):
                 vectors[item, basis_order[i], axis] = columns[axis, found[i]] - basis_columns[axis, i]
+
+
+class Follower:
+    """As `neighbours.Follower`."""
+
+    def __init__(self, clouds):
+        self._n, count = clouds.shape[1], -(-clouds.shape[1] // LEAF)
+        self._columns = np.empty((len(clouds), 3, count * LEAF), np.float32)
+        self._boxes = np.empty((len(clouds), 6, count), np.float32)
+        self._found = np.zeros((len(clouds), count * LEAF), np.int32)
+        self._calls = 0
+        prepare(clouds, self._columns, self._boxes)
+
+    def __call__(self, decoded):
+        batch, m, _ = decoded.shape
+        if not self._calls:
+            self._orders = np.empty((batch, m), np.int32)
+            self._found_back = np.zeros((batch, -(-m // LEAF) * LEAF), np.int32)
+        distances, gradients = np.empty(batch, np.float32), np.empty_like(decoded)
+        follow(
+            self._n, self._columns, self._boxes, decoded, self._calls % RESORT == 0,
+            self._orders, self._found, self._found_back, distances, gradients,
+        )  # fmt: skip
+        self._calls += 1
+        return distances, gradients
+
+
+RESORT = 8  # calls after which the points have moved so far that their leaves are cut anew

@@ -65,6 +65,17 @@ def test_gradient_is_that_of_the_distance() -> None:
 
 
 @pytest.mark.usefixtures("backend")
+def test_a_follower_finds_the_same_as_a_search_from_nothing() -> None:
+    rng = np.random.default_rng(12)
+    a, b = clouds(5, 3, 300), clouds(13, 3, 200)
+    follower = neighbours.Follower(a)
+    for step in range(20):
+        for one, other in zip(follower(b), neighbours.chamfer_gradient(a, b), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+        b = b + rng.normal(size=b.shape).astype(np.float32) * (0.01 if step != 10 else 1)
+
+
+@pytest.mark.usefixtures("backend")
 def test_basis_vectors_lead_to_the_nearest_point() -> None:
     a, basis = clouds(6, 4, 500), clouds(7, 1, 130)[0]
     vectors = neighbours.basis_vectors(a, basis)
