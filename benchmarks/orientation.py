@@ -43,7 +43,9 @@ def lie(clouds: Clouds, turns: Turns) -> Clouds:
 def coded(codec: Codec, clouds: Clouds, align: Align) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
     """Codes, their distortions, and seconds per cloud until coded."""
     started = time.perf_counter()
-    units = np.stack([place(codec.model, cloud.astype(np.float64), align=align)[0] for cloud in clouds])
+    units = np.stack(
+        [place(codec.model, cloud.astype(np.float64), align=align, effort=codec.effort)[0] for cloud in clouds]
+    )
     codes = codec.encode(units)
     seconds = (time.perf_counter() - started) / len(clouds)
     return codes, codec.distortion(units, codes), seconds

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pcbin import orientation
 from pcbin.cloud import Frame, normalise
+from pcbin.effort import LADDER, Stages
 from pcbin.errors import UsageError
 from pcbin.model import Model
 from pcbin.neighbours import pairs
@@ -29,6 +30,7 @@ SEEDS = 10  # of the tightest frames are refined
 COARSE, FINE = np.radians(6), np.radians(0.4)  # by steps from the one down to the other
 YAWS = np.radians(np.arange(0, 90, 3))
 NEARBY, ROUNDS = np.radians(4), 4  # the first step from the best candidate, and how many are tried
+TOGETHER = 1  # the effort at most with which turns and codes are searched together
 FREE = {"yaw": [2, 5], "full": [0, 1, 2, 3, 4, 5]}  # which steps of `orientation.around` an `align` may take
 LEADERS = 3  # turns that are tried on all clouds of a sample, beside none
 CLEARLY = 3.0  # standard errors
@@ -37,11 +39,13 @@ TINY = 1e-9  # a misfit below which it is none
 BATCH = 64  # clouds that go through a network together
 
 
-def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0) -> int:
+def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0, effort: int = 0) -> int:
     """The number of the turn with which a model's decode comes nearest to a cloud (points, 3) of the unit sphere.
 
     Among `align`: "none", `up` itself, an axis turn; "yaw", turns about the vertical that follow it; "axes", the axis
-    turns; "full", all rotations. Raises UsageError for another word.
+    turns; "full", all rotations. With an `effort` above 0 turn and code are found together: the best candidates, and
+    the turns near the best of them, are judged after a short search for their codes. Raises UsageError for another
+    word.
     """
     if align not in ALIGN:
         raise UsageError(f"cannot align by {align!r}", remedy=f"choose {', '.join(ALIGN)}")
@@ -49,12 +53,13 @@ def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0)
     if len(numbers) == 1:
         return int(numbers[0])
     finalists = numbers[np.argsort(misfits(model, cloud, numbers, SKETCH), kind="stable")[:FINALISTS]]
-    found = misfits(model, cloud, finalists)
+    stages = LADDER[min(effort, TOGETHER)]
+    found = misfits(model, cloud, finalists, stages=stages)
     best, least = int(finalists[found.argmin()]), found.min()
     step = NEARBY
     for _ in range(ROUNDS if align in FREE else 0):
         near = orientation.around(orientation.unpack([best]), np.array([step]))[0, FREE[align]]
-        found = misfits(model, cloud, numbers := orientation.pack(near))
+        found = misfits(model, cloud, numbers := orientation.pack(near), stages=stages)
         if found.min() < least:
             best, least = int(numbers[found.argmin()]), found.min()
         else:
@@ -63,12 +68,12 @@ def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0)
 
 
 def place(
-    model: Model, points: NDArray[np.float64], *, align: str = "none", up: int = 0, seed: int = 0
+    model: Model, points: NDArray[np.float64], *, align: str = "none", up: int = 0, effort: int = 0, seed: int = 0
 ) -> tuple[NDArray[np.float32], Frame]:
     """Finite points (N, 3), as from `clean`, as the model takes them, (points, 3) float32 of the unit sphere and turned
     as `best_turn` says; and the frame of all N."""
     size = model.config.points
-    number = up if align == "none" else best_turn(model, normalise(points, size, seed=seed)[0], align, up)
+    number = up if align == "none" else best_turn(model, normalise(points, size, seed=seed)[0], align, up, effort)
     return normalise(points, size, seed=seed, turn=orientation.matrix(number))
 
 
@@ -129,15 +134,23 @@ def candidates(cloud: NDArray[np.float32], align: str, up: int = 0) -> Numbers:
     return np.unique(orientation.pack((axes @ frames[:, None]).reshape(-1, 3, 3)))
 
 
-def misfits(model: Model, cloud: NDArray[np.float32], turns: Numbers, points: int | None = None) -> NDArray[np.float64]:
-    """How far the decode is from a cloud turned by each of the turns (n,): (n,) Chamfer distances, estimated from
-    COMPARED points of each and all of the other. The code is made of so many `points`; None, of all."""
+def misfits(
+    model: Model, cloud: NDArray[np.float32], turns: Numbers, points: int | None = None, stages: Stages = ()
+) -> NDArray[np.float64]:
+    """How far the decode is from a cloud turned by each of the turns (n,): (n,) Chamfer distances.
+
+    The code is the encoder's, made of so many `points` (None, of all), and the distance an estimate from COMPARED
+    points of each and all of the other; with `stages` the code is searched, and the distance exact.
+    """
     found = np.empty(len(turns))
     for start in range(0, len(turns), BATCH):
         part = slice(start, start + BATCH)
         units = np.stack([Frame.of(cloud, turn).to_unit(cloud) for turn in orientation.unpack(turns[part])])
-        codes = model.codes(units if points is None else units[:, _some(len(cloud), points)])
-        found[part] = _sampled_chamfer(units, model.decode_codes(codes))
+        if stages:
+            found[part] = model.refined(units, stages)[1]
+        else:
+            codes = model.codes(units if points is None else units[:, _some(len(cloud), points)])
+            found[part] = _sampled_chamfer(units, model.decode_codes(codes))
     return found
 
 

@@ -137,7 +137,7 @@ def encode(
     codes = []
     for start in range(0, len(clouds), BATCH):
         cleaned = [clean(points)[0] for points in clouds[start : start + BATCH]]
-        framed = [place(codec.model, points, align=align, up=turn, seed=seed) for points in cleaned]
+        framed = [place(codec.model, points, align=align, up=turn, effort=effort, seed=seed) for points in cleaned]
         packed = codec.encode(np.stack([unit for unit, _ in framed]))
         codes += [Code(code.tobytes(), frame) for code, (_, frame) in zip(packed, framed, strict=True)]
     return codes[0] if single else codes

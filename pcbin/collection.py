@@ -116,7 +116,9 @@ class Collection:
             else:
                 return record.code, self.codec.decode(record.code[None])[0], record.frame
         header = self.archive.header
-        unit, frame = place(self.codec.model, read_one(query), align=header.align, up=header.up, seed=seed)
+        unit, frame = place(
+            self.codec.model, read_one(query), align=header.align, up=header.up, effort=self.codec.effort, seed=seed
+        )
         return self.codec.encode(unit[None])[0], unit, frame
 
     def labels(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> list[str] | None:

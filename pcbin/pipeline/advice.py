@@ -69,7 +69,7 @@ def advise(
 def _turning(model: Model, effort: int) -> Distances:
     search = _searching(model, effort)
     return lambda clouds: search(
-        np.stack([place(model, cloud.astype(np.float64), align="full")[0] for cloud in clouds])
+        np.stack([place(model, cloud.astype(np.float64), align="full", effort=effort)[0] for cloud in clouds])
     )
 
 

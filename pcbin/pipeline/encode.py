@@ -155,7 +155,7 @@ def _skipped(path: str, error: PcbinError) -> Skipped:
 
 
 def _prepared(name: str, points: NDArray[np.float64], dropped: int, codec: Codec, plan: EncodePlan) -> _Cloud:
-    unit, frame = place(codec.model, points, align=plan.align, up=plan.up, seed=plan.seed)
+    unit, frame = place(codec.model, points, align=plan.align, up=plan.up, effort=plan.effort, seed=plan.seed)
     size = codec.points
     enough = plan.distortion and len(points) >= 2 * size and frame.radius > 0
     return _Cloud(
