@@ -30,7 +30,7 @@ SEEDS = 10  # of the tightest frames are refined
 COARSE, FINE = np.radians(6), np.radians(0.4)  # by steps from the one down to the other
 YAWS = np.radians(np.arange(0, 90, 3))
 NEARBY, ROUNDS = np.radians(4), 4  # the first step from the best candidate, and how many are tried
-TOGETHER = 1  # the effort at most with which turns and codes are searched together
+TOGETHER = 2  # the effort at most with which turns are compared
 FREE = {"yaw": [2, 5], "full": [0, 1, 2, 3, 4, 5]}  # which steps of `orientation.around` an `align` may take
 LEADERS = 3  # turns that are tried on all clouds of a sample, beside none
 CLEARLY = 3.0  # standard errors
@@ -43,9 +43,8 @@ def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0,
     """The number of the turn with which a model's decode comes nearest to a cloud (points, 3) of the unit sphere.
 
     Among `align`: "none", `up` itself, an axis turn; "yaw", turns about the vertical that follow it; "axes", the axis
-    turns; "full", all rotations. With an `effort` above 0 turn and code are found together: the best candidates, and
-    the turns near the best of them, are judged after a short search for their codes. Raises UsageError for another
-    word.
+    turns; "full", all rotations. With an `effort` above 0 turn and code are found together: the last choice is made
+    after a short search for the codes. Raises UsageError for another word.
     """
     if align not in ALIGN:
         raise UsageError(f"cannot align by {align!r}", remedy=f"choose {', '.join(ALIGN)}")
@@ -53,17 +52,19 @@ def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0,
     if len(numbers) == 1:
         return int(numbers[0])
     finalists = numbers[np.argsort(misfits(model, cloud, numbers, SKETCH), kind="stable")[:FINALISTS]]
-    stages = LADDER[min(effort, TOGETHER)]
-    found = misfits(model, cloud, finalists, stages=stages)
+    found = misfits(model, cloud, finalists)
     best, least = int(finalists[found.argmin()]), found.min()
     step = NEARBY
     for _ in range(ROUNDS if align in FREE else 0):
         near = orientation.around(orientation.unpack([best]), np.array([step]))[0, FREE[align]]
-        found = misfits(model, cloud, numbers := orientation.pack(near), stages=stages)
+        found = misfits(model, cloud, numbers := orientation.pack(near))
         if found.min() < least:
             best, least = int(numbers[found.argmin()]), found.min()
         else:
             step /= 2
+    if effort:
+        finalists = np.append(finalists, best)
+        best = int(finalists[misfits(model, cloud, finalists, stages=LADDER[min(effort, TOGETHER)]).argmin()])
     return best
 
 
