@@ -34,7 +34,7 @@ def read(head: list[str], text: io.TextIOBase, tell: Tell) -> NDArray[np.float64
     scans: list[NDArray[np.float64]] = []
     empty = bad = 0
     while head:
-        if [len(line.split()) for line in head] != WIDTHS:
+        if not (may_begin(head[:2]) and begins(head[:2], head[2:])):
             raise CloudError(f"is no PTX: its scan {len(scans) + 1} has no columns, rows and pose")
         count = int(head[0]) * int(head[1])
         pose, wrong = numbers.rows(head[6:], range(4), None)
@@ -47,6 +47,8 @@ def read(head: list[str], text: io.TextIOBase, tell: Tell) -> NDArray[np.float64
         empty, bad = empty + len(points) - int(hit.sum()), bad + spoilt
         scans.append(points[hit] @ pose[:3, :3] + pose[3, :3])
         head = [line for line in itertools.islice(text, HEAD) if line.strip()]
+    if not sum(map(len, scans)):
+        raise CloudError("holds no points, only their poses", remedy="leave it out")
     if bad:
         tell(f"rows that are no points were left out: {bad:,}")
     if empty:

@@ -150,7 +150,7 @@ def _rows(table: _Table, lines: list[str], text: io.TextIOBase, at: int, tell: T
         if not more and _is_cut(table, lines):
             del lines[-1]
             tell("its last row is cut, and was left out")
-        even = table.delimiter != "," or sum(line.count(",") for line in lines) == table.commas * len(lines)
+        even = table.delimiter != "," or "".join(lines).count(",") == table.commas * len(lines)
         points = numbers.table(lines, table.columns, table.delimiter, comma=table.comma) if even else None
         if points is None:
             points, bad = numbers.rows(lines, table.columns, table.delimiter, None if even else table.width)

@@ -2,6 +2,7 @@
 extra."""
 
 import builtins
+import gzip
 import struct
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from pcbin import files
 from pcbin.errors import CloudError, ExtraError
+from pcbin.pipeline import compress
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (500, 3))
 EXTRAS = {"obj": "mesh", "off": "mesh", "stl": "mesh", "glb": "mesh", "las": "las", "laz": "las", "e57": "e57"}
@@ -224,3 +226,18 @@ def test_what_is_none_of_these_is_refused(tmp_path, kind, data):
     (tmp_path / f"a.{kind}").write_bytes(data)
     with pytest.raises(CloudError):
         read(tmp_path / f"a.{kind}")
+
+
+def test_a_folder_with_one_file_of_each_format_in_one_go(tmp_path, tiny_model):
+    inside = tmp_path / "in"
+    inside.mkdir()
+    for kind in EXTRAS:
+        made(inside / f"{kind}.{kind}")
+    (inside / "pcd.pcd").write_bytes(pcd("binary_compressed"))
+    for kind in files.FORMATS:
+        files.write(inside / f"{kind}.{kind}", POINTS)
+    (inside / "gz.ply.gz").write_bytes(gzip.compress((inside / "ply.ply").read_bytes()))
+    (inside / "README.txt").write_text("One of each.")
+    summary = compress(inside, tmp_path / "out.pcb", model=tiny_model)
+    assert summary.clouds == len(EXTRAS) + 1 + len(files.FORMATS) + 1
+    assert not summary.skipped

@@ -199,7 +199,10 @@ def test_ptx_that_is_cut_or_damaged():
     points, told = parse_told(ptx([[1, 2, 3], [4, 5, 6]]).removesuffix("4 5 6 0.5\n"))
     assert points == [[1, 2, 3]]
     assert "it is cut short: its scan 1 promises 2 points and has 1" in told
-    for bad in (ptx([[1, 2, 3]]) + "5\n", ptx([[1, 2, 3]], pose="a b c d\n" * 4)):
+    with pytest.raises(CloudError, match="holds no points"):
+        parse(ptx([[1, 2, 3]]).removesuffix("1 2 3 0.5\n"))
+    second = ptx([[1, 2, 3]]).replace("1\n1\n", "1\n\ufffd\n")
+    for bad in (ptx([[1, 2, 3]]) + "5\n", ptx([[1, 2, 3]]) + second, ptx([[1, 2, 3]], pose="a b c d\n" * 4)):
         with pytest.raises(CloudError, match="is no PTX"):
             parse(bad)
 
