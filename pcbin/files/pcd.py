@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
 from pcbin.files import numbers
-from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound, damaged, left_out
+from pcbin.files.reading import RATIO, Cloud, Options, Tell, as_text, bound, damaged, left_out
 
 LONGEST_HEADER = 1 << 16
 LINES = 1 << 16  # lines of text, and rows of bytes, held at a time
@@ -89,15 +88,15 @@ def _refuse_lies(layout: Layout, needed: int, held: int) -> None:
 
 def _text(stream: IO[bytes], layout: Layout, size: int) -> NDArray[Any]:
     _refuse_lies(layout, 2 * layout.count, size)
-    lines = io.TextIOWrapper(stream, encoding="latin-1")
     parts: list[NDArray[Any]] = [np.empty((0, 3))]
-    while chunk := list(itertools.islice(lines, LINES)):
-        points = numbers.table(chunk, layout.columns, None)
-        if points is None:
-            points, bad = numbers.rows(chunk, layout.columns, None)
-            if bad:
-                raise CloudError(f"has a row that is no point: {chunk[bad[0]].strip()[:40]!r}")
-        parts.append(points)
+    with as_text(stream, "latin-1") as lines:
+        while chunk := list(itertools.islice(lines, LINES)):
+            points = numbers.table(chunk, layout.columns, None)
+            if points is None:
+                points, bad = numbers.rows(chunk, layout.columns, None)
+                if bad:
+                    raise CloudError(f"has a row that is no point: {chunk[bad[0]].strip()[:40]!r}")
+            parts.append(points)
     points = np.concatenate(parts)
     if len(points) != layout.count:
         raise CloudError(f"is cut short or lies: it promises {layout.count:,} points and has {len(points):,}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from pcbin.errors import CloudError
 from pcbin.files import plyrows
 from pcbin.files.plyrows import Element, Property
-from pcbin.files.reading import Cloud, Options, Tell, left_out
+from pcbin.files.reading import Cloud, Options, Tell, as_text, left_out
 from pcbin.files.surface import fan, on_surface
 
 LONGEST_HEADER = 1 << 20
@@ -58,19 +59,21 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
         columns, count = _columns(upto[-1]), upto[-1].count
         _refuse_lies(layout, upto, size)
         stream.seek(layout.start)
-        body = plyrows.Text(stream) if layout.order == TEXT else plyrows.Binary(stream, layout.order)
-        faces = _faces(layout, count, options, tell)
-        if not faces:
-            for element in upto[:-1]:
-                body.skip(element)
-            yield Cloud(body.columns(upto[-1], columns))
-        else:
-            yield Cloud(_surface(layout, body, columns, *faces, options))
+        with as_text(stream, "latin-1") if layout.order == TEXT else nullcontext() as text:
+            body = plyrows.Text(text) if text else plyrows.Binary(stream, layout.order)
+            faces = _faces(layout, count, options, tell)
+            if not faces:
+                for element in upto[:-1]:
+                    body.skip(element)
+                points = body.columns(upto[-1], columns)
+            else:
+                points = _surface(layout, body, columns, *faces, options)
         for note in (body.note, left_out(prop.name for prop in upto[-1].properties)):
             if note:
                 tell(note)
     except (ValueError, TypeError, OverflowError, LookupError, struct.error) as error:
         raise CloudError(f"is no PLY, or damaged ({error})") from error
+    yield Cloud(points)
 
 
 def _layout(stream: IO[bytes]) -> Layout:

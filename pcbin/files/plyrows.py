@@ -66,8 +66,7 @@ def _size(type_: str) -> int:
 class Text:
     """Values parted by blanks and line ends. Of rows that each are a line, NumPy takes many at once."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        text = io.TextIOWrapper(stream, encoding="latin-1")
+    def __init__(self, text: IO[str]) -> None:
         self.note = ""
         self._lines = (line for line in text if not line.isspace())
         self._row: list[str] = []  # values of the line at hand

@@ -3,10 +3,11 @@ Knows no format."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -73,6 +74,16 @@ def left_out(names: Iterable[str]) -> str:
     lower = {name.lower() for name in names}
     kinds = [kind for kind, known in (("colours", COLOURS), ("normals", NORMALS)) if lower & known]
     return f"its {' and '.join(kinds)} are left out" if kinds else ""
+
+
+@contextmanager
+def as_text(stream: IO[bytes], encoding: str) -> Iterator[io.TextIOWrapper]:
+    """The stream as lines of text; what cannot be decoded becomes U+FFFD. The stream itself stays open."""
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="replace")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def bound(size: int) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError
 from pcbin.files import names, numbers, ptx
-from pcbin.files.reading import Cloud, NoCloudError, Options, Tell
+from pcbin.files.reading import Cloud, NoCloudError, Options, Tell, as_text
 
 HEADER, LONGEST_LINE = 1 << 20, 1 << 20  # characters before the first row, and in a line of them
 WORDS, NEAR = 1000, 32  # lines before it that are no comments; lines above one that may name its columns
@@ -46,17 +46,18 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
     start = stream.read(2)
     stream.seek(0)
     encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    text = io.TextIOWrapper(stream, encoding=encoding, errors="replace")
-    header, first = _header(text)
-    ahead = [first]
-    if ptx.may_begin(header):
-        ahead += itertools.islice(text, ptx.HEAD - 3)
+    with as_text(stream, encoding) as text:
+        header, first = _header(text)
+        ahead = [first]
+        if ptx.may_begin(header):
+            ahead += itertools.islice(text, ptx.HEAD - 3)
         if ptx.begins(header, ahead):
-            yield Cloud(ptx.read([*header, *ahead], text, tell))
-            return
-    table = _layout(header, first, tell)
-    _rows(table, ahead, text, len(header) + 1, tell)
-    yield Cloud(_checked(table, tell))
+            points = ptx.read([*header, *ahead], text, tell)
+        else:
+            table = _layout(header, first, tell)
+            _rows(table, ahead, text, len(header) + 1, tell)
+            points = _checked(table, tell)
+    yield Cloud(points)
 
 
 def _header(text: io.TextIOBase) -> tuple[list[str], str]:
