@@ -1,32 +1,97 @@
-"""Rate against distortion of codecs that are not learned, on held-out shapes, as a table for `pcbin plot rate`.
+"""What bytes buy: the ladder of rates, the family's latents, points as cells, a promise kept on a mixed folder.
 
-    python benchmarks/rates.py POOL.npz... OUT.csv
+    python benchmarks/rates.py ladder POOL.npz... [--count 12] [--model shapes-128] [--effort N] [--csv OUT.csv]
+    python benchmarks/rates.py family POOL.npz [--label ChairFactory] [--count 48]
+    python benchmarks/rates.py cells POOL.npz... [--count 12] [--csv OUT.csv]
+    python benchmarks/rates.py promise INFINIGEN.npz QUATERNIUS.npz [--count 4] [--model shapes-128]
 
-Draco (pip install DracoPy), its points quantised to 3 to 8 bits per coordinate; and a random choice of the points, 10
-bits per coordinate, which any codec of positions should beat. Each cloud is 2,048 points in the unit sphere. Bytes
-and Chamfer distance to the cloud are means over the shapes.
+`ladder` codes one half of the points of test clouds with 1 to 8 bit planes and gives the mean CD x 1e4 to what was
+coded, pool by pool, beside the noise floor, the distance of the two halves. `family` does so with AE, VAE-N and VAE-GM
+of models/ at 4 to 32 bits for each latent. `cells` compares cells of a grid with Draco (pip install DracoPy) and with a
+random choice of the points. `promise` compresses furniture, animals and foreign.py's springs, terrain and noise with
+--max-cd 2x, decompresses them, and checks every file against its source. The CSVs are for `pcbin plot rate`.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-import DracoPy
 import numpy as np
+from foreign import KINDS
 from numpy.typing import NDArray
 
+import pcbin
+from pcbin import files
+from pcbin.archive import stored_size
+from pcbin.cloud import Frame
+from pcbin.codec import Codec
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.metrics import chamfer
+from pcbin.model import load
+from pcbin.neighbours import chamfer as unit_chamfer
+from pcbin.pipeline import compress, decompress, describe
+from pcbin.pipeline.promise import own_floor
+from pcbin.quantised import coarsest
 from pcbin.train.pools import load as load_pools
 from pcbin.train.splits import halves
 
-SHAPES = 40  # measured per setting
-
 Cloud = NDArray[np.float32]
+Rows = list[tuple[str, float, float]]
+ROOT = Path(__file__).parent.parent
+
+
+def held_out(pools: list[str], count: int, labels: tuple[str, ...] = ()) -> Iterator[tuple[str, Cloud, Cloud]]:
+    """Of each pool its name and the halves (B, 2048, 3) of some of its test clouds."""
+    for pool in load_pools(pools, labels):
+        held = pool.part("test").points
+        chosen = np.random.default_rng(0).permutation(len(held))[:count]
+        yield pool.name, *halves(held[np.sort(chosen)])
+
+
+def ladder(arguments: argparse.Namespace) -> Rows:
+    model = load(arguments.model)
+    size = model.config.latent.size
+    rates = [size * depth for depth in model.config.latent.depths]
+    codecs = [Codec(model, arguments.effort, bits) for bits in rates]
+    print(f"| pool | clouds | {' | '.join(f'{codec.size} bytes' for codec in codecs)} | floor |")
+    print("|---" * (len(codecs) + 3) + "|")
+    every = []
+    for name, clouds, others in held_out(arguments.pools, arguments.count):
+        found = [codec.measure(clouds)[1] for codec in codecs]
+        every.append(np.stack([*found, unit_chamfer(clouds, others)]))
+        print(f"| {name} | {len(clouds)} |", *(f"{1e4 * row.mean():.1f} |" for row in every[-1]), flush=True)
+    means = 1e4 * np.concatenate(every, axis=1).mean(axis=1)
+    count = sum(block.shape[1] for block in every)
+    print(f"| all | {count} |", *(f"{mean:.1f} |" for mean in means))
+    print(f"| all, x floor | {count} |", *(f"{mean / means[-1]:.2f} |" for mean in means))
+    return [(model.name, codec.size, mean / 1e4) for codec, mean in zip(codecs, means, strict=False)]
+
+
+def family(arguments: argparse.Namespace) -> Rows:
+    ((_, clouds, others),) = held_out(arguments.pools[:1], arguments.count, tuple(arguments.label))
+    print(f"{len(clouds)} clouds, noise floor {1e4 * unit_chamfer(clouds, others).mean():.2f}")
+    print("| model | 32 bits | 16 | 8 | 6 | 4 |\n|---|---|---|---|---|---|")
+    rows: Rows = []
+    for name in ("ae", "vae-n", "vae-gm"):
+        model = load(ROOT / "models" / f"{name}.safetensors")
+        whole = unit_chamfer(clouds, model.decode(model.latents(clouds))).mean()
+        cells = [f"{1e4 * whole:.2f}"]
+        for depth in reversed(model.config.latent.depths):
+            codec = Codec(model, 0, model.config.latent.size * depth)
+            distance = float(codec.measure(clouds)[1].mean())
+            cells.append(f"{1e4 * distance:.2f} ({codec.size} bytes)")
+            rows.append((name, codec.size, distance))
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    return rows
 
 
 def draco(cloud: Cloud, bits: int) -> tuple[int, Cloud]:
+    import DracoPy
+
     coded = DracoPy.encode(
         cloud, quantization_bits=bits, compression_level=10, quantization_range=2.0, quantization_origin=[-1.0] * 3
     )
@@ -34,28 +99,81 @@ def draco(cloud: Cloud, bits: int) -> tuple[int, Cloud]:
 
 
 def few_points(cloud: Cloud, count: int) -> tuple[int, Cloud]:
+    """A random choice of the points, 10 bits for each coordinate, which any codec of positions should beat."""
     chosen = np.random.default_rng(0).choice(cloud, count, replace=False)
     return -(-count * 30 // 8), np.round((chosen + 1) * 511.5) / 511.5 - 1
 
 
-def rows(clouds: Cloud) -> Iterator[tuple[str, float, float]]:
-    for name, codec, settings in (("Draco", draco, range(3, 9)), ("random points", few_points, 4 << np.arange(9))):
+def as_cells(cloud: Cloud, limit: float) -> tuple[int, Cloud]:
+    found = coarsest(cloud, limit)
+    assert found is not None
+    return stored_size(found[0]), found[0].points()
+
+
+def cells(arguments: argparse.Namespace) -> Rows:
+    clouds = np.concatenate([half for _, half, _ in held_out(arguments.pools, arguments.count)])
+    rows: Rows = []
+    print("| codec | setting | bytes | CD x 1e4 |\n|---|---|---|---|")
+    limits = 1e-4 * np.array([80, 40, 20, 10, 5, 2, 0.5])
+    for name, codec, settings in (
+        ("cells", as_cells, limits), ("Draco", draco, range(3, 9)), ("random points", few_points, 4 << np.arange(9)),
+    ):  # fmt: skip
         for setting in settings:
-            measured = []
-            for cloud in clouds:
-                size, decoded = codec(cloud, int(setting))
-                measured.append((size, chamfer(cloud, decoded)))
-            size, distortion = np.mean(measured, axis=0)
-            print(f"{name} {setting}: {size:.0f} bytes, CD x 1e4 {1e4 * distortion:.1f}")
-            yield name, size, distortion
+            coded = [codec(cloud, setting if codec is as_cells else int(setting)) for cloud in clouds]
+            size = float(np.mean([length for length, _ in coded]))
+            distance = float(np.mean([chamfer(a, b) for a, (_, b) in zip(clouds, coded, strict=True)]))
+            print(f"| {name} | {setting:g} | {size:.0f} | {1e4 * distance:.1f} |", flush=True)
+            rows.append((name, size, distance))
+    return rows
+
+
+def promise(arguments: argparse.Namespace) -> Rows:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, packed, out = (Path(temporary) / name for name in ("in", "out.pcb", "out"))
+        sources: dict[str, Cloud] = {}
+        for (name, *_), title in zip(held_out(arguments.pools, 1), ("furniture", "animals"), strict=True):
+            pool = next(pool for pool in load_pools(arguments.pools) if pool.name == name).part("test").points
+            chosen = np.random.default_rng(0).permutation(len(pool))[: arguments.count]
+            sources |= {f"{title}/{i}": cloud for i, cloud in enumerate(pool[chosen])}
+        for title, kind in (("springs", "springs"), ("terrain", "terrain"), ("noise", "Gaussian noise, a volume")):
+            for seed in range(arguments.count):
+                sources[f"{title}/{seed}"] = KINDS[kind](np.random.default_rng(seed)).astype(np.float32)
+        for name, cloud in sources.items():
+            files.write(folder / f"{name}.npy", cloud)
+        for given in ({}, {"max_cd": "2x"}):
+            summary = compress(folder, packed, model=arguments.model, effort=arguments.effort, overwrite=True, **given)
+            print(f"\n{given or 'no promise'}: {summary.bytes_per_cloud:.1f} bytes per cloud, {summary.seconds:.1f} s")
+        with pcbin.open(packed) as archive:
+            print("| kept as | clouds | bytes each | CD x 1e4 |\n|---|---|---|---|")
+            for form in describe(archive).mix:
+                print(f"| {form.name} | {form.clouds} | {form.bytes:.0f} | {1e4 * (form.distortion or 0):.1f} |")
+        decompress(packed, out, model=arguments.model, format="npy")
+        times: dict[str, list[float]] = {}
+        for name, cloud in sources.items():
+            frame, decoded = Frame.of(cloud), next(files.read(out / f"{name}.npy"))
+            away = chamfer(frame.to_unit(cloud), frame.to_unit(decoded))
+            times.setdefault(name.partition("/")[0], []).append(away / own_floor(frame.to_unit(cloud), 2048))
+        print("\n| files | x floor, mean | worst | kept |\n|---|---|---|---|")
+        for title, found in times.items():
+            kept = sum(value <= 2 for value in found)
+            print(f"| {title} | {np.mean(found):.2f} | {max(found):.2f} | {kept} of {len(found)} |")
+    return []
 
 
 def main() -> None:
-    *pools, out = sys.argv[1:]
-    held = np.concatenate([halves(source.part("test").points)[0] for source in load_pools(pools)])
-    clouds = np.random.default_rng(0).permutation(held)[:SHAPES]
-    with open(out, "w", newline="") as stream:
-        csv.writer(stream).writerows([("codec", "bytes", "cd"), *rows(clouds)])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=["ladder", "family", "cells", "promise"])
+    parser.add_argument("pools", nargs="+")
+    parser.add_argument("--count", type=int, default=12, help="clouds of each pool or kind")
+    parser.add_argument("--model", default="shapes-128")
+    parser.add_argument("--effort", type=int, default=DEFAULT_EFFORT)
+    parser.add_argument("--label", action="append", default=[])
+    parser.add_argument("--csv", type=Path)
+    arguments = parser.parse_args()
+    rows = globals()[arguments.what](arguments)
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as stream:
+            csv.writer(stream).writerows([("codec", "bytes", "cd"), *rows])
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ ITEMS = [  # picture, what it shows, the command that drew it
     (
         "rate.png",
         "Bytes of file per cloud against Chamfer distance: the held-out shapes with their names and places, beside "
-        "Draco and a random choice of points (`benchmarks/rates.py`).",
+        "Draco and a random choice of points (`benchmarks/rates.py cells`).",
         "pcbin plot rate shapes.pcb rates.csv {}",
     ),
 ]
@@ -203,7 +203,7 @@ def prepare(pools: list[str]) -> None:
     shutil.copy(PICTURES / "rates.csv", ".")
     codec = Codec(load())
     sources = load_pools(pools)
-    with archive.create("training.pcb", header_of(codec.model)) as writer:
+    with archive.create("training.pcb", header_of(codec)) as writer:
         for source in sources:
             writer.write(archive.Batch(codec.encode(halves(source.part("train").points)[0])))
     for source in sources:

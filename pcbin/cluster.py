@@ -1,11 +1,11 @@
-"""Groups in a collection of codes: k-means on bits, and how well groups agree with labels.
+"""Groups in a collection of codes: k-means on what they hold, and how well groups agree with labels.
 
 Knows codes and labels, and of a mixture model its classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,16 @@ ENOUGH = 20_000  # codes that the means are computed from
 BLOCK = 1 << 15
 DECODED = 256  # codes decoded at a time
 
+Vectors = Callable[[Codes], NDArray[np.float32]]
 
-def k_means(codes: Codes, k: int, *, seed: int = 0, tries: int = 4) -> NDArray[np.int64]:
-    """Lloyd's k-means on the bits of codes (n, 16) from k-means++ seeds (Arthur and Vassilvitskii, SODA
-    2007), the best of several tries, largest cluster first.
+
+def _bits(codes: Codes) -> NDArray[np.float32]:
+    return bits.unpack(codes).astype(np.float32)
+
+
+def k_means(codes: Codes, k: int, *, vectors: Vectors = _bits, seed: int = 0, tries: int = 4) -> NDArray[np.int64]:
+    """Lloyd's k-means on the bits of codes (n, 16), or on what `vectors` makes of them, (n, size), from k-means++ seeds
+    (Arthur and Vassilvitskii, SODA 2007), the best of several tries, largest cluster first.
 
     Of many codes a random 20,000 give the means, and all are assigned. Raises UsageError unless k is from 1
     to the number of different codes.
@@ -33,9 +39,9 @@ def k_means(codes: Codes, k: int, *, seed: int = 0, tries: int = 4) -> NDArray[n
     different = len(np.unique(chosen, axis=0))
     if not 1 <= k <= different:
         raise UsageError(f"cannot make {k} clusters of {different} different codes", remedy="choose another k")
-    points = _points(chosen)
+    points = vectors(chosen)
     runs = [_lloyd(points, _spread(points, k, rng)) for _ in range(tries)]
-    return _assign(codes, min(runs, key=lambda run: run[1])[0])
+    return _assign(codes, min(runs, key=lambda run: run[1])[0], vectors)
 
 
 def mixture_classes(model: Model, codes: Codes, decode: Decode) -> NDArray[np.int64]:
@@ -50,12 +56,12 @@ def mixture_classes(model: Model, codes: Codes, decode: Decode) -> NDArray[np.in
     return found
 
 
-def by_size(codes: Codes, assignment: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def by_size(codes: Codes, assignment: NDArray[np.int64], *, vectors: Vectors = _bits) -> list[NDArray[np.int64]]:
     """The members of every cluster, the largest cluster first, in each the code nearest its mean (the
     medoid) first and the others as they come. Clusters without members are left out."""
     clusters = [np.flatnonzero(assignment == cluster) for cluster in np.unique(assignment)]
     for members in clusters:
-        points = _points(codes[members])
+        points = vectors(codes[members])
         medoid = _squared(points, points.mean(axis=0, keepdims=True))[:, 0].argmin()
         members[: medoid + 1] = np.roll(members[: medoid + 1], 1)
     return sorted(clusters, key=len, reverse=True)
@@ -88,10 +94,6 @@ def _contingency(assignment: NDArray[np.int64], labels: Sequence[str]) -> NDArra
 def _entropy(p: NDArray[np.float64]) -> float:
     p = p[p > 0]
     return float(-(p * np.log(p)).sum())
-
-
-def _points(codes: Codes) -> NDArray[np.float32]:
-    return bits.unpack(codes).astype(np.float32)
 
 
 def _squared(points: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -132,10 +134,10 @@ def _lloyd(
     return centres, float(_squared(points, centres).min(axis=1).mean())
 
 
-def _assign(codes: Codes, centres: NDArray[np.float32]) -> NDArray[np.int64]:
+def _assign(codes: Codes, centres: NDArray[np.float32], vectors: Vectors) -> NDArray[np.int64]:
     """The nearest centre (n,) of every code."""
     assignment = np.empty(len(codes), np.int64)
     for start in range(0, len(codes), BLOCK):
         part = slice(start, start + BLOCK)
-        assignment[part] = _squared(_points(codes[part]), centres).argmin(axis=1)
+        assignment[part] = _squared(vectors(codes[part]), centres).argmin(axis=1)
     return assignment

@@ -42,49 +42,80 @@ class Codec:
     what the encoder says. A cloud's code depends on nothing else in its batch. Raises UsageError for another effort.
     """
 
-    def __init__(self, model: Model, effort: int = DEFAULT_EFFORT) -> None:
+    def __init__(self, model: Model, effort: int = DEFAULT_EFFORT, bits: int | None = None) -> None:
+        """`bits` is the length of a code, as the model has it where None; raises ModelError for a rate that it lacks.
+        The first `bytes` of a code stand for it where codes are compared; `size` are all."""
         self.model = model
         self.effort = effort
-        self.bytes = model.config.latent.code_bytes
+        self.depth = model.depth(bits)
+        latent = model.config.latent
+        self.bits = latent.size * self.depth
+        self.size = latent.code_size(self.depth)
+        self.bytes = latent.code_size(latent.depth) if latent.binary else self.size
         self.points = model.config.points
         self._stages = stages(effort)
 
     def encode(self, clouds: ArrayLike) -> NDArray[np.uint8]:
-        """Clouds (B, points, 3) of the unit sphere to codes (B, bytes) uint8."""
+        """Clouds (B, points, 3) of the unit sphere to codes (B, size) uint8."""
         return self._encode(np.asarray(clouds, np.float32), measure=False)[0]
 
     def measure(self, clouds: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """As `encode`, and the codes' `distortion` (B,), which a search knows already."""
         return self._encode(np.asarray(clouds, np.float32), measure=True)
 
-    def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Codes (B, bytes) uint8 to clouds (B, points, 3) float32 of the unit sphere."""
+    def decode(self, codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Codes to clouds (B, points, 3) float32 of the unit sphere: (B, n) uint8, or arrays (n,) uint8 of unlike
+        lengths, each that of a rate which the model has."""
         clouds = np.empty((len(codes), self.points, 3), np.float32)
 
         def work(part: slice) -> None:
-            clouds[part] = self.model.decode_codes(codes[part])
+            clouds[part] = self.model.decode(self._latents(codes[part]))
 
         self._share(work, len(codes))
         return clouds
 
-    def distortion(self, clouds: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _latents(self, codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        if isinstance(codes, np.ndarray):
+            return self.model.unpack(codes)
+        latents = np.empty((len(codes), self.model.config.latent.size), np.float32)
+        lengths = np.array([len(code) for code in codes])
+        for length in np.unique(lengths):
+            same = np.flatnonzero(lengths == length)
+            latents[same] = self.model.unpack(np.stack([codes[i] for i in same.tolist()]))
+        return latents
+
+    def distortion(
+        self, clouds: NDArray[np.float32], codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
         """Chamfer distances (B,), mean form, between clouds (B, points, 3) and what their codes decode to."""
         distances = np.empty(len(clouds), np.float32)
 
         def work(part: slice) -> None:
-            distances[part] = chamfer(clouds[part], self.model.decode_codes(codes[part]))
+            distances[part] = chamfer(clouds[part], self.model.decode(self._latents(codes[part])))
 
         self._share(work, len(clouds))
         return distances
 
+    def deepen(
+        self, clouds: NDArray[np.float32], codes: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """As `measure`, for codes that begin with the codes (B, bytes) of the same clouds, whoever found these."""
+        found, distances = np.empty((len(clouds), self.size), np.uint8), np.empty(len(clouds), np.float32)
+
+        def work(part: slice) -> None:
+            found[part], distances[part] = self.model.refined(clouds[part], self._stages, self.depth, codes[part])
+
+        self._share(work, len(clouds))
+        return found, distances
+
     def _encode(self, clouds: NDArray[np.float32], measure: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        codes, distances = np.empty((len(clouds), self.bytes), np.uint8), np.full(len(clouds), np.nan, np.float32)
+        codes, distances = np.empty((len(clouds), self.size), np.uint8), np.full(len(clouds), np.nan, np.float32)
 
         def work(part: slice) -> None:
             if self._stages:
-                codes[part], distances[part] = self.model.refined(clouds[part], self._stages)
+                codes[part], distances[part] = self.model.refined(clouds[part], self._stages, self.depth)
                 return
-            codes[part] = self.model.codes(clouds[part])
+            codes[part] = self.model.codes(clouds[part], self.depth)
             if measure:
                 distances[part] = chamfer(clouds[part], self.model.decode_codes(codes[part]))
 
@@ -109,6 +140,7 @@ def encode(
     *,
     model: Model | str | os.PathLike[str] = DEFAULT,
     effort: int = DEFAULT_EFFORT,
+    bits: int | None = None,
     up: str = "z",
     align: Align = "none",
     seed: int = 0,
@@ -119,6 +151,8 @@ def encode(
         cloud: (N, 3) of any real dtype, N >= 1; or a batch, (B, N, 3) or a list of (N, 3) arrays.
         model: a loaded model, a shipped model's name, or a model file's path.
         effort: how hard to search for a better code, 0 to 9, see `Codec`.
+        bits: the length of the code, as the model has it where None. A longer code of a binary model begins with the
+            shorter one, up to eight times as long; other models have 4, 6, 8 or 16 bits for each latent.
         up: which of the cloud's axes points up: "x", "y", "z", "-x", "-y" or "-z". The models know shapes z up.
         align: turn each cloud as the model decodes it best: "none"; "yaw", about the vertical; "axes", the 24 turns
             by right angles; "full", any rotation. The frame keeps the turn, and `decode` undoes it.
@@ -129,10 +163,10 @@ def encode(
 
     Raises:
         CloudError: an array is no cloud, or holds no finite point.
-        ModelError: the model cannot be loaded, or makes no codes.
+        ModelError: the model cannot be loaded, or has no such rate.
         UsageError: a negative seed; an `effort`, `up` or `align` that is none of these.
     """
-    codec, turn = Codec(load(model), effort), orientation.up(up)
+    codec, turn = Codec(load(model), effort, bits), orientation.up(up)
     single, clouds = _clouds(cloud)
     codes = []
     for start in range(0, len(clouds), BATCH):
@@ -147,8 +181,8 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
     """Decode one code, or each of a batch.
 
     Args:
-        codes: a `Code`, an archive's record, `bytes`, or (16,) uint8; or a batch, (n, 16) uint8 or a list of
-            them. (16 is for a model of 128 bits.)
+        codes: a `Code`, an archive's record, `bytes`, or (n,) uint8; or a batch, (B, n) uint8 or a list of them. n
+            is that of any rate of the model: 16, 32, ... 128 bytes for one of 128 bits.
         model: as for `encode`; the one that made the codes.
 
     Returns:
@@ -162,8 +196,7 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
     codec = Codec(load(model))
     single = not isinstance(codes, Iterable) or isinstance(codes, _BYTES) or getattr(codes, "ndim", 0) == 1
     batch = [codes] if single else list(codes)
-    packed = np.array([_packed(code, codec.bytes) for code in batch], np.uint8).reshape(-1, codec.bytes)
-    clouds = codec.decode(packed)
+    clouds = codec.decode([_packed(code, codec.model) for code in batch])
     for cloud, code in zip(clouds, batch, strict=True):
         if (frame := getattr(code, "frame", None)) is not None:
             cloud[:] = frame.to_world(cloud)
@@ -181,12 +214,15 @@ def _clouds(cloud: ArrayLike | Sequence[ArrayLike]) -> tuple[bool, list[Any]]:
     return (False, list(array)) if array.ndim == 3 else (True, [array])
 
 
-def _packed(code: Any, size: int) -> NDArray[np.uint8]:
-    """A code in any of its forms as (size,) uint8."""
-    code = getattr(code, "code", code)  # an archive's record
+def _packed(code: Any, model: Model) -> NDArray[np.uint8]:
+    """A code in any of its forms as (n,) uint8."""
+    code = getattr(code, "whole", code)  # an archive's record
     if not isinstance(code, Code | np.ndarray | _BYTES):
         raise ModelError(f"{type(code).__name__} is no code", remedy="give bytes, a Code or a record")
     packed = code if isinstance(code, np.ndarray) else np.frombuffer(bytes(code), np.uint8)
-    if packed.shape != (size,) or packed.dtype != np.uint8:
-        raise ModelError(f"a code of this model is {size} bytes, not {packed.shape} {packed.dtype}")
+    latent = model.config.latent
+    sizes = [latent.code_size(depth) for depth in latent.depths]
+    if packed.ndim != 1 or len(packed) not in sizes or packed.dtype != np.uint8:
+        known = ", ".join(map(str, sizes))
+        raise ModelError(f"a code of this model is {known} bytes, not {packed.shape} {packed.dtype}")
     return packed

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pcbin import archive, cluster, latent, search
+from pcbin.algebra import Algebra, Bits, Prior, algebra_of
 from pcbin.align import place
 from pcbin.archive import Archive
 from pcbin.bits import Codes
@@ -24,7 +25,7 @@ from pcbin.codec import Codec
 from pcbin.errors import ModelError, RecordError, UsageError
 from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load, loads, shipped
-from pcbin.prior import SIZES, Prior, fit
+from pcbin.prior import SIZES
 from pcbin.shapes import Cloud, Shapes
 from pcbin.sources import Originals, read_one
 
@@ -64,7 +65,15 @@ class Collection:
     @cached_property
     def codec(self) -> Codec:
         """The codec of the archive's model."""
-        return Codec(load_for(self.archive, self._model, device=self._device))
+        model, header = load_for(self.archive, self._model, device=self._device), self.archive.header
+        return Codec(model, bits=model.bits_of(header.code_bytes))
+
+    @cached_property
+    def algebra(self) -> Algebra:
+        """What can be done with the codes."""
+        if self.archive.header.code == "bits":
+            return Bits()  # the model is not needed
+        return algebra_of(self.codec.model.config.latent, self.codec.depth)
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -141,10 +150,12 @@ class Collection:
     # --- what is like what -------------------------------------------------------------------------------------
 
     def search(self, query: Query, k: int = 10, *, rerank: bool = False, seed: int = 0) -> Shapes:
-        """The k records nearest to a shape by Hamming distance of the codes; a record does not find itself.
+        """The k records nearest to a shape by the distance of their codes, Hamming's of bits and Euclid's of others; a
+        record does not find itself.
 
         `rerank` decodes the best 100 and orders them by Chamfer distance to the query's points. Columns "record",
-        "bits" and, re-ranked, "CD". Raises UsageError unless there are k records to find; else as `look_up`.
+        "bits" or "distance" and, re-ranked, "CD". Raises UsageError unless there are k records to find; else as
+        `look_up`.
         """
         itself = -1
         with suppress(RecordError):
@@ -153,12 +164,12 @@ class Collection:
         if not 1 <= k <= others:
             raise UsageError(f"has {others} records to find, not {k}", path=self.archive.path, remedy="ask for fewer")
         code, cloud, _ = self.look_up(query, seed)
-        hits = search.search(self.codes, code, min(others, max(k, TOP) if rerank else k) + (itself >= 0))
+        hits = self.algebra.search(self.codes, code, min(others, max(k, TOP) if rerank else k) + (itself >= 0))
         hits = hits.only(hits.indices != itself)
         if rerank:
             hits = search.rerank(hits, self.codes, cloud, self.codec.decode)
         hits = hits.only(slice(k))
-        columns: dict[str, Any] = {"record": hits.indices.tolist(), "bits": hits.bits.tolist()}
+        columns: dict[str, Any] = {"record": hits.indices.tolist(), self.algebra.measure: hits.apart.tolist()}
         if hits.chamfer is not None:
             columns["CD"] = hits.chamfer.tolist()
         return replace(self.named(hits.indices.tolist()), columns=columns, given=[cloud])
@@ -167,31 +178,29 @@ class Collection:
         self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0
     ) -> list[NDArray[np.int64]]:
         """The records of groups of similar shapes, the largest group first, in each the medoid first: k-means on the
-        bits, or the classes of a mixture model for what the codes decode to. Raises UsageError, ModelError."""
+        codes, or the classes of a mixture model for what the codes decode to. Raises UsageError, ModelError."""
         if mixture is None:
-            assignment = cluster.k_means(self.codes, k, seed=seed)
+            assignment = cluster.k_means(self.codes, k, vectors=self.algebra.vectors, seed=seed)
         else:
             assignment = cluster.mixture_classes(load(mixture), self.codes, self.codec.decode)
-        return cluster.by_size(self.codes, assignment)
+        return cluster.by_size(self.codes, assignment, vectors=self.algebra.vectors)
 
     # --- new shapes --------------------------------------------------------------------------------------------
 
     def vary(
         self, query: Query, n: int = 8, *, amount: float = 0.1, posterior: Query | None = None, seed: int = 0
     ) -> Shapes:
-        """n shapes similar to one, see `latent.vary`. Columns "bits" and "CD", the distances from it.
+        """n shapes similar to one, see `algebra.Algebra.vary`. Columns "bits" or "distance", and "CD": how far from it.
 
-        Bits flip as little as they show or, given the source as `posterior`, as the encoder doubts them.
+        What changes is what shows little or, given the source as `posterior`, what the encoder doubts.
         """
         code, cloud, frame = self.look_up(query, seed)
-        if posterior is None:
-            odds = 1 / np.maximum(latent.sensitivity(code, self.codec.decode), 1e-9)
-        else:
+        doubt = None
+        if posterior is not None:
             turn = None if frame is None else frame.turn
             source = normalise(read_one(posterior), self.codec.points, seed=seed, turn=turn)[0]
-            mean = self.codec.model.latents(source[None])[0]
-            odds = np.minimum(mean, 1 - mean)
-        codes = latent.vary(code, n, amount, odds, seed=seed)
+            doubt = self.codec.model.doubt(source[None])[0]
+        codes = self.algebra.vary(code, n, amount, self.codec.decode, doubt, seed=seed)
         shape, *shapes = self.codec.decode(np.concatenate([code[None], codes]))
         stem = query.rpartition("/")[2] if isinstance(query, str) else "shape"
         return Shapes(
@@ -199,23 +208,21 @@ class Collection:
             [f"{stem}-{i:02}" for i in range(n)],
             None if frame is None else [frame] * n,
             columns={
-                "bits": np.bitwise_count(codes ^ code).sum(axis=1).tolist(),
+                self.algebra.measure: self.algebra.apart(codes, code),
                 "CD": [unit_chamfer(shape, other) for other in shapes],
             },
             given=[cloud],
         )
 
     def interpolate(self, a: Query, b: Query, steps: int = 8, *, shuffled: bool = False, seed: int = 0) -> Shapes:
-        """The shapes from a to b, both included, see `latent.interpolate`; `shuffled` flips the bits in random order.
+        """The shapes from a to b, both included: bits flip as `latent.interpolate` says or, `shuffled`, in random
+        order; other codes go along the line.
 
         Column "CD from the one before"; facts on how even the steps are. Frames go from one to the other in even steps.
         """
         start, _, first = self.look_up(a, seed)
         end, _, last = self.look_up(b, seed)
-        if shuffled:
-            path = latent.shuffled_path(start, end, steps, seed=seed)
-        else:
-            path = latent.interpolate(start, end, steps, self.codec.decode)
+        path = self.algebra.interpolate(start, end, steps, self.codec.decode, shuffled=shuffled, seed=seed)
         sizes = latent.step_sizes(path, self.codec.decode)
         return Shapes(
             path,
@@ -237,9 +244,9 @@ class Collection:
         return Shapes(code, ["combined"], _alone(frame), facts={"CD from the glued points": away}, given=given)
 
     def arithmetic(self, a: Query, b: Query, c: Query, *, seed: int = 0) -> Shapes:
-        """The one shape a - b + c, bit by bit, at the place of c."""
+        """The one shape a - b + c, latent by latent, at the place of c."""
         (code_a, *_), (code_b, *_), (code_c, _, frame) = found = [self.look_up(key, seed) for key in (a, b, c)]
-        code = latent.arithmetic(code_a, code_b, code_c)[None]
+        code = self.algebra.arithmetic(code_a, code_b, code_c)[None]
         return Shapes(code, ["combined"], _alone(frame), given=[cloud for _, cloud, _ in found])
 
     def prior(
@@ -248,11 +255,15 @@ class Collection:
         """A prior fitted to the codes, see `pcbin.prior.fit`; of it the part for shapes like the records `only` (names,
         patterns), or for those of a label (or pattern of labels). Raises RecordError, UsageError."""
         chosen = list(only)
-        labels = None if label is None else self.labels()
-        sha256 = self.archive.header.model_sha256
-        found = fit(self.codes, sizes=sizes, labels=labels, model_sha256=sha256, seed=seed)
-        found = found if label is None else found.of(label)
-        return found.near(self.codes[list(select(self.archive, chosen))]) if chosen else found
+        return self.algebra.prior(
+            self.codes,
+            near=list(select(self.archive, chosen)) if chosen else None,
+            label=label,
+            labels=None if label is None else self.labels(),
+            sizes=sizes,
+            model_sha256=self.archive.header.model_sha256,
+            seed=seed,
+        )
 
 
 def load_for(

@@ -46,6 +46,10 @@ class Prior:
     model_sha256: str = ""
     labels: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
+    def suits(self, model_sha256: str, bits: int) -> bool:
+        """Whether it is a prior of codes of this length and model."""
+        return self.model_sha256 in ("", model_sha256) and self.chance.shape[1] == bits
+
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Codes:
         """n codes (n, bytes) uint8; a temperature below 1 keeps them nearer to the most likely ones of each component.
 

@@ -7,19 +7,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from pcbin import prior as priors
+from pcbin.algebra import ModelPrior, Prior
 from pcbin.codec import Codec
 from pcbin.errors import ModelError
 from pcbin.model import Model, shipped
-from pcbin.prior import Prior
 from pcbin.shapes import Shapes
 from pcbin.sources import judge
 
 
 def prior_of(model: Model) -> Prior:
-    """The prior that ships with a model, fitted to the codes of its training shapes, with their labels.
+    """The prior that ships with a model, fitted to the codes of its training shapes, with their labels. A model without
+    bits was trained towards its own, and that is it.
 
     Raises ModelError where none does.
     """
+    if not model.config.latent.binary:
+        return ModelPrior(model, model.config.latent.depth)
     home = shipped().get(model.name)
     path = None if home is None else home.with_suffix(".prior")
     found = None if path is None or not path.is_file() else priors.load(path)
@@ -43,7 +46,7 @@ def sample(
     see `pcbin.generation`. Raises ModelError for a prior of another model's codes, CloudError for nothing to judge by.
     """
     prior = prior_of(codec.model) if prior is None else prior
-    if prior.model_sha256 not in ("", codec.model.sha256) or prior.chance.shape[1] != 8 * codec.bytes:
+    if isinstance(prior, priors.Prior) and not prior.suits(codec.model.sha256, 8 * codec.bytes):
         raise ModelError("this prior was fitted to codes of another model", remedy="give that model")
     codes = prior.sample(n, temperature=temperature, seed=seed)
     facts: dict[str, Any] = {}

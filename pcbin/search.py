@@ -22,17 +22,18 @@ BLOCK = 1 << 16  # codes compared at a time: 1 MiB, which stays in the cache
 
 @dataclass(frozen=True)
 class Hits:
-    """The neighbours of one query, best first: indices (k,) int64, Hamming distances (k,) int64 in bits and,
-    after `rerank`, Chamfer distances (k,) float64 (mean form, unit frame) of the decoded shapes."""
+    """The neighbours of one query, best first: indices (k,) int64, how far they are apart, Hamming distances (k,) int64
+    in bits or Euclidean ones of vectors, and, after `rerank`, Chamfer distances (k,) float64 (mean form, unit frame) of
+    the decoded shapes."""
 
     indices: NDArray[np.int64]
-    bits: NDArray[np.int64]
+    apart: NDArray[np.int64] | NDArray[np.float64]
     chamfer: NDArray[np.float64] | None = None
 
     def only(self, kept: slice | NDArray[np.bool_]) -> Hits:
         """Some of them."""
         chamfer = None if self.chamfer is None else self.chamfer[kept]
-        return Hits(self.indices[kept], self.bits[kept], chamfer)
+        return Hits(self.indices[kept], self.apart[kept], chamfer)
 
 
 def distances(codes: Codes, query: Codes) -> NDArray[np.uint32]:
@@ -83,12 +84,41 @@ def search_many(codes: Codes, queries: Codes, k: int = 10) -> list[Hits]:
     return [Hits(i[o], d[o].astype(np.int64)) for i, d, o in zip(found, bits, order, strict=True)]
 
 
+def nearest_vectors(vectors: Callable[[Codes], NDArray[np.float32]], codes: Codes, query: Codes, k: int = 10) -> Hits:
+    """The k codes (n, bytes) whose vectors are nearest to those of the query (bytes,) by Euclidean distance; through
+    faiss where it is installed. `vectors` makes (n, size) of codes; they are read block by block."""
+    _check_k(k, len(codes))
+    wanted = vectors(query[None])
+    index, squared = np.empty(0, np.int64), np.empty(0, np.float64)
+    for start in range(0, len(codes), BLOCK):
+        block = vectors(codes[start : start + BLOCK])
+        found, away = _nearest_of(block, wanted, min(k, len(block)))
+        index, squared = np.concatenate([index, found + start]), np.concatenate([squared, away])
+        best = np.lexsort((index, squared))[:k]
+        index, squared = index[best], squared[best]
+    return Hits(index, np.sqrt(squared))
+
+
+def _nearest_of(
+    vectors: NDArray[np.float32], wanted: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The k of vectors (n, size) nearest to one (1, size), and their squared distances."""
+    try:
+        import faiss
+    except ImportError:
+        squared = np.square(vectors - wanted).sum(axis=1, dtype=np.float64)
+        nearest = np.argpartition(squared, k - 1)[:k]
+        return nearest, squared[nearest]
+    squared, nearest = faiss.knn(wanted, np.ascontiguousarray(vectors), k)
+    return nearest[0].astype(np.int64), np.maximum(squared[0], 0).astype(np.float64)
+
+
 def rerank(hits: Hits, codes: Codes, cloud: NDArray[np.floating], decode: Decode) -> Hits:
     """The same hits in the order of the Chamfer distance between their decodes and a cloud (N, 3) in the unit
     frame."""
     cd = np.array([unit_chamfer(cloud, shape) for shape in decode(codes[hits.indices])])
     order = np.argsort(cd, kind="stable")
-    return Hits(hits.indices[order], hits.bits[order], cd[order])
+    return Hits(hits.indices[order], hits.apart[order], cd[order])
 
 
 def groups(codes: Codes, within: int = 0, alike: Alike | None = None) -> list[NDArray[np.int64]]:

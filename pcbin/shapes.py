@@ -17,7 +17,6 @@ from pcbin.archive import Batch, Header
 from pcbin.bits import Codes
 from pcbin.cloud import Frame
 from pcbin.codec import Codec
-from pcbin.model import Model
 from pcbin.output import exists
 from pcbin.version import VERSION
 
@@ -44,9 +43,11 @@ class Shapes:
         return len(self.codes)
 
 
-def header_of(model: Model) -> Header:
-    """The header of a new archive of a model's codes."""
-    return Header(model.name, model.sha256, model.bits, model.config.points, f"pcbin {VERSION}")
+def header_of(codec: Codec) -> Header:
+    """The header of a new archive of a codec's codes."""
+    model = codec.model
+    form = model.config.latent.code_form(codec.depth)
+    return Header(model.name, model.sha256, 8 * codec.bytes, model.config.points, f"pcbin {VERSION}", code=form)
 
 
 def placed(frames: Sequence[Frame] | None) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
     Raises OutputError when something is in the way or cannot be written.
     """
     if Path(out).suffix == ".pcb":
-        with archive.create(out, header_of(codec.model), overwrite=overwrite) as writer:
+        with archive.create(out, header_of(codec), overwrite=overwrite) as writer:
             writer.write(Batch(shapes.codes, names=list(shapes.names), **placed(shapes.frames)))
         return
     targets = [files.target(out, name, f".{format}") for name in shapes.names]

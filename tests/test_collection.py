@@ -7,6 +7,7 @@ import pytest
 
 from pcbin import archive, files
 from pcbin.archive import Batch
+from pcbin.codec import Codec
 from pcbin.collection import Collection, annotate, at_hand, load_for, select
 from pcbin.errors import CloudError, ModelError, OutputError, RecordError
 from pcbin.model import cut_decoder, load, registry
@@ -24,7 +25,7 @@ def make(tiny_model, tmp_path):
 
     def write(**columns):
         codes = np.random.default_rng(0).integers(0, 256, (4, 16), np.uint8)
-        with archive.create(tmp_path / "in.pcb", header_of(load(tiny_model)), overwrite=True) as writer:
+        with archive.create(tmp_path / "in.pcb", header_of(Codec(load(tiny_model))), overwrite=True) as writer:
             writer.write(Batch(codes, **columns))
         return Collection(tmp_path / "in.pcb", tiny_model)
 
@@ -125,7 +126,7 @@ def test_the_model_given_goes_before_the_shipped_and_the_shipped_before_the_carr
         model_of()
     with pytest.raises(ModelError, match=f"{tiny.sha256}.*other with {load(other_model).sha256}"):
         model_of(model=other_model)
-    with archive.create(path, header_of(tiny), overwrite=True, model_bytes=cut_decoder(tiny.weights)):
+    with archive.create(path, header_of(Codec(tiny)), overwrite=True, model_bytes=cut_decoder(tiny.weights)):
         pass
     assert model_of().config.encoder is None
     with pytest.raises(ModelError, match="not here"):
@@ -138,7 +139,7 @@ def test_a_decoder_that_claims_a_shipped_hash_under_another_name_is_not_believed
     tiny_model, other_model, tmp_path, monkeypatch
 ):
     tiny = load(tiny_model)
-    header = replace(header_of(tiny), model="innocent")
+    header = replace(header_of(Codec(tiny)), model="innocent")
     with archive.create(tmp_path / "a.pcb", header, model_bytes=cut_decoder(load(other_model).weights)):
         pass
     monkeypatch.setattr(registry, "_HOMES", (tiny_model.parent,))
@@ -150,7 +151,7 @@ def test_a_decoder_that_claims_a_shipped_hash_under_another_name_is_not_believed
 
 
 def test_a_header_that_contradicts_its_model_is_refused(tiny_model, tmp_path):
-    header = replace(header_of(load(tiny_model)), points=999)
+    header = replace(header_of(Codec(load(tiny_model))), points=999)
     with archive.create(tmp_path / "a.pcb", header):
         pass
     with archive.open(tmp_path / "a.pcb") as source, pytest.raises(ModelError, match="claims clouds of 999 points"):

@@ -31,7 +31,7 @@ def test_search_is_a_stable_sort_by_distance(n, k, block, seed):
         hits = search.search(codes, query, k)
     order = np.argsort(naive(codes, query), kind="stable")[:k]
     assert hits.indices.tolist() == order.tolist()
-    assert hits.bits.tolist() == naive(codes, query)[order].tolist()
+    assert hits.apart.tolist() == naive(codes, query)[order].tolist()
 
 
 def test_search_reads_a_memory_mapped_misaligned_column(tmp_path):
@@ -56,7 +56,7 @@ def test_many_queries_find_what_one_query_finds():
     pytest.importorskip("faiss")
     codes = random_codes(2000)
     for hits, query in zip(search.search_many(codes, codes[:9], 5), codes[:9], strict=True):
-        assert hits.bits.tolist() == search.search(codes, query, 5).bits.tolist()
+        assert hits.apart.tolist() == search.search(codes, query, 5).apart.tolist()
         assert hits.indices[0] == search.search(codes, query, 5).indices[0]
 
 
@@ -71,7 +71,7 @@ def test_rerank_orders_by_the_decoded_shapes():
     again = search.rerank(hits, codes, np.zeros((2, 3)), decode)
     assert again.indices.tolist() == [3, 1, 2, 0]
     assert again.chamfer == pytest.approx([0, 6, 24, 54])  # 3 axes, two directions
-    assert again.bits.tolist() == naive(codes, codes[0])[again.indices].tolist()
+    assert again.apart.tolist() == naive(codes, codes[0])[again.indices].tolist()
 
 
 def chained(codes, within):
@@ -110,14 +110,14 @@ def test_any_width_of_code(width):
     codes[20:, -1] ^= 1
     for within in {0, 1, min(5, width - 1)} & set(range(width)):
         assert [g.tolist() for g in search.groups(codes, within)] == chained(codes, within)
-    assert search.search(codes, codes[3], 40).bits[-1] == search.distances(codes, codes[3]).max()
+    assert search.search(codes, codes[3], 40).apart[-1] == search.distances(codes, codes[3]).max()
 
 
 @pytest.mark.parametrize("size", [256, 512, 1 << 16])
 def test_the_complement_is_as_far_as_can_be(size):
     codes = np.zeros((2, size // 8), np.uint8)
     codes[1] = 255
-    assert search.search(codes, codes[0], 2).bits.tolist() == [0, size]
+    assert search.search(codes, codes[0], 2).apart.tolist() == [0, size]
 
 
 def test_the_last_word_on_a_pair():

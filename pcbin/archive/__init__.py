@@ -11,6 +11,7 @@ from pcbin.archive.reader import Archive, open
 from pcbin.archive.record import Batch, Damage, Record
 from pcbin.archive.repair import Repaired, repair
 from pcbin.archive.source import Place
+from pcbin.archive.stored import size as stored_size
 from pcbin.archive.writer import Writer, append, create
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "open",
     "remove",
     "repair",
+    "stored_size",
     "verify",
 ]

@@ -47,7 +47,13 @@ def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite
 
 def _same_model(one: Archive, other: Archive) -> None:
     a, b = one.header, other.header
-    if (a.model_sha256, a.bits, a.points, a.code) != (b.model_sha256, b.bits, b.points, b.code):
+    if a.model_sha256 == b.model_sha256 and (a.bits, a.code) != (b.bits, b.code):
+        raise ModelError(
+            f"its codes are {b.bits} bits of {b.code}, those of {one.path} {a.bits} of {a.code}",
+            path=other.path,
+            remedy="compress the clouds of one again, at the rate of the other",
+        )
+    if (a.model_sha256, a.points) != (b.model_sha256, b.points):
         raise ModelError(
             f"its codes are of model {b.model} ({b.model_sha256[:12]}), those of {one.path} of {a.model}"
             f" ({a.model_sha256[:12]})",
@@ -56,17 +62,45 @@ def _same_model(one: Archive, other: Archive) -> None:
         )
 
 
-def extract(path: Place, out: Place, numbers: Iterable[int], *, overwrite: bool = False) -> int:
+def extract(
+    path: Place, out: Place, numbers: Iterable[int], *, bits: int | None = None, overwrite: bool = False
+) -> int:
     """A new archive of the records with these numbers, in the archive's order; returns how many.
 
-    Raises RecordError for a number that the archive does not have.
+    `bits` cuts longer codes to that length: what refines them goes, and with it the distortion, which was that of the
+    longer ones. Stored points stay. Raises RecordError for a number that the archive does not have, UsageError for a
+    length to which its codes cannot be cut.
     """
     with Archive(path) as archive:
         keep = _checked(archive, numbers)
+        more = None if bits is None else _cut_to(archive, bits)
         with create(out, archive.header, overwrite=overwrite, model_bytes=archive.model_bytes) as writer:
             for rows in _picked(archive, keep):
-                writer.write_rows(rows)
+                writer.write_rows(rows if more is None else _cut(rows, more))
     return len(keep)
+
+
+def _cut_to(archive: Archive, bits: int) -> int:
+    """How many of the bytes that refine a code are left of a length in bits."""
+    header = archive.header
+    if header.code != "bits" and bits != header.bits:
+        raise UsageError(f"codes of {header.code} cannot be cut", path=archive.path, remedy="compress the clouds again")
+    if bits < header.bits or bits % header.bits:
+        known = f"{header.bits}, {2 * header.bits}, {3 * header.bits}, ..."
+        raise UsageError(f"its codes cannot be cut to {bits} bits", path=archive.path, remedy=f"choose {known}")
+    return (bits - header.bits) // 8
+
+
+def _cut(rows: Rows, more: int) -> Rows:
+    longer = rows.columns.get("more")
+    if longer is None:
+        return rows
+    columns = {**rows.columns, "more": [refining[:more] for refining in longer]}
+    distortion = columns.get("distortion")
+    if isinstance(distortion, np.ndarray):
+        changed = [len(refining) > more for refining in longer]
+        columns["distortion"] = np.where(changed, np.float32(np.nan), distortion)
+    return Rows(rows.codes, columns, rows.unknown)
 
 
 def remove(path: Place, records: Iterable[int | str] | Callable[[Archive], Iterable[int]]) -> int:

@@ -119,21 +119,21 @@ class Cursor:
             values[:, plane] = np.frombuffer(packed if len(packed) == n else _unzstd(packed, n), np.uint8)
         return values.view("<u8")[:, 0].astype(np.uint64, copy=False)
 
-    def blob(self) -> bytes:
+    def blob(self, width: int = 8) -> bytes:
         """Bytes written by `blob`."""
-        size, packed = self._blob()
+        size, packed = self._blob(width)
         return packed if size == len(packed) else _unzstd(packed, size)
 
     def blob_size(self) -> int:
         """The size of the blob here, which ends the column; it stays to be read."""
         at = self.at
-        size, _ = self._blob()
+        size, _ = self._blob(8)
         self.end()
         self.at = at
         return size
 
-    def _blob(self) -> tuple[int, bytes]:
-        size, length = self.number(8), self.number(8)
+    def _blob(self, width: int) -> tuple[int, bytes]:
+        size, length = self.number(width), self.number(width)
         packed = self.take(length)
         if size > MAX_COLUMN and size > MAX_RATIO * length:
             bad(f"{length} bytes that claim to unpack to {size}")
@@ -163,9 +163,9 @@ def lengths(items: list[bytes]) -> bytes:
     return planes(np.fromiter(map(len, items), np.int64, len(items)))
 
 
-def blob(data: bytes) -> bytes:
-    """Bytes, packed where that helps and a reader may unpack it."""
+def blob(data: bytes, width: int = 8) -> bytes:
+    """Bytes, packed where that helps and a reader may unpack it, after their two sizes in `width` bytes each."""
     packed = min(_ZSTD.packer.compress(data), _ZSTD.text_packer.compress(data), key=len)
     allowed = len(data) <= max(MAX_COLUMN, MAX_RATIO * len(packed))
     body = packed if len(packed) < len(data) and allowed else data
-    return len(data).to_bytes(8, "little") + len(body).to_bytes(8, "little") + body
+    return len(data).to_bytes(width, "little") + len(body).to_bytes(width, "little") + body

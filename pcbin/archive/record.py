@@ -16,6 +16,7 @@ from pcbin.archive.header import Meta
 from pcbin.archive.stored import Stored
 from pcbin.cloud import Frame
 from pcbin.errors import UsageError
+from pcbin.quantised import Quantised
 
 
 class Batch(Mapping[str, Any]):
@@ -24,9 +25,9 @@ class Batch(Mapping[str, Any]):
     names unique; centres (n, 3) and radii (n,) float64 of the bounding box, both or neither, which is the column
     `frames` (n, 4); turns (n,) int64, numbers of `pcbin.orientation`; points (n,) int64, how many the source had;
     distortion (n,) float32, Chamfer distance (mean form, unit frame), NaN where unknown; meta JSON or None per record;
-    stored: points (N, 3) kept instead of coded, None for the others; more: bytes that refine the code; colour (n, 3)
-    uint8. Every column is an attribute too; one that is None is not kept. An archive's batches unpack stored points
-    and metadata one at a time.
+    stored: points (N, 3) or `Quantised` kept instead of coded, None for the others; more: bytes that refine the code;
+    colour (n, 3) uint8. Every column is an attribute too; one that is None is not kept. An archive's batches unpack
+    stored points and metadata one at a time.
     """
 
     codes: NDArray[np.uint8]
@@ -137,10 +138,25 @@ class Record:
         return Frame(np.zeros(3), 1.0, turn) if frame is None else Frame(frame[:3], float(frame[3]), turn)
 
     @property
-    def stored(self) -> NDArray[Any] | None:
-        """The points (N, 3) kept instead of a code's. Raises FormatError where they are damaged."""
+    def whole(self) -> NDArray[np.uint8]:
+        """The code and the bytes that refine it."""
+        return np.concatenate([self.code, np.frombuffer(self.more, np.uint8)]) if self.more else self.code
+
+    @property
+    def kept(self) -> NDArray[Any] | Quantised | None:
+        """The points (N, 3) kept instead of a code's, or their cells in the unit sphere. Raises FormatError where they
+        are damaged."""
         stored = self._values.get("stored")
         return stored.points() if isinstance(stored, Stored) else stored
+
+    @property
+    def stored(self) -> NDArray[Any] | None:
+        """`kept` as points: of cells their middles, at the record's place if it has one, else in the unit sphere."""
+        kept = self.kept
+        if not isinstance(kept, Quantised):
+            return kept
+        unit = kept.points()
+        return unit if self.frame is None else self.frame.to_world(unit)
 
     @property
     def stored_points(self) -> int | None:

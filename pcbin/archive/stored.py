@@ -1,7 +1,9 @@
-"""The column of stored points: clouds kept point for point instead of coded. Knows neither files nor other columns."""
+"""The column of stored points: clouds kept point for point, or as cells of a grid, instead of coded. Knows neither
+files nor other columns."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +11,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin.archive import octree
 from pcbin.archive.faults import bad
 from pcbin.archive.packing import BytesColumn, Cursor, blob, lengths
 from pcbin.errors import FormatError, UsageError
+from pcbin.quantised import COARSEST, FINEST, Quantised
 
-TYPES = ("<f4", "<f8", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2")  # 16 and above: quantised
+TYPES = ("<f4", "<f8", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f2")
+CELLS = 16  # cells of a grid over the unit sphere, as an octree
+_CELLS = struct.Struct("<BIfB")  # type, count, side, depth
+
+Points = NDArray[Any] | Quantised
 
 
-def check(values: Sequence[NDArray[Any] | None], n: int) -> list[bytes]:
+def check(values: Sequence[Points | None], n: int) -> list[bytes]:
     return [b"" if points is None else _pack(points) for points in values]
 
 
-def _pack(points: NDArray[Any]) -> bytes:
-    """Points (N, 3) losslessly: their type, their count, then all first bytes of all numbers, all second bytes, ..."""
+def size(points: Points) -> int:
+    """The bytes that points are kept in."""
+    return len(_pack(points))
+
+
+def _pack(points: Points) -> bytes:
+    """Points (N, 3) losslessly: their type, their count, then all first bytes of all numbers, all second bytes, ...
+    Cells: their type and count, their side, the depth of the octree, and its bytes."""
+    if isinstance(points, Quantised):
+        head = _CELLS.pack(CELLS, len(points), points.side, octree.depth_of(points.codes))
+        return head + blob(octree.pack(points.codes), 4)
     if points.ndim != 2 or points.shape[1] != 3 or _type_name(points.dtype) not in TYPES:
         raise UsageError(f"stored points of shape {points.shape} and type {points.dtype}, not (N, 3) numbers")
     plain = np.ascontiguousarray(points, dtype=points.dtype.newbyteorder("<"))
@@ -47,7 +64,7 @@ class StoredColumn(BytesColumn):
     def read(self, cursor: Cursor) -> bytes:
         return cursor.take(len(cursor.data) - cursor.at)
 
-    def value(self, raw: bytes) -> NDArray[Any] | None:
+    def value(self, raw: bytes) -> Points | None:
         return _unpack(raw) if raw else None
 
     def verify(self, i: int) -> None:
@@ -55,10 +72,13 @@ class StoredColumn(BytesColumn):
         if raw := self.raw(i):
             _head(raw)
 
-    @property
-    def stored(self) -> int:
-        """How many records are stored."""
-        return int(np.count_nonzero(np.diff(self.ends)))
+    def forms(self) -> list[tuple[bool, int] | None]:
+        """Of each record whether it is stored as cells, and in how many bytes; None where it is coded."""
+        sizes = np.diff(self.ends).tolist()
+        return [
+            (self.data[end - size] == CELLS, size) if size else None
+            for size, end in zip(sizes, self.ends[1:].tolist(), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -73,8 +93,8 @@ class Stored:
         count: int = self._named(_head)[1]
         return count
 
-    def points(self) -> NDArray[Any]:
-        points: NDArray[Any] = self._named(_unpack)
+    def points(self) -> Points:
+        points: Points = self._named(_unpack)
         return points
 
     def _named(self, read: Callable[[bytes], Any]) -> Any:
@@ -85,19 +105,32 @@ class Stored:
             raise
 
 
-def _unpack(raw: bytes) -> NDArray[Any]:
-    dtype, count, cursor = _head(raw)
+def _unpack(raw: bytes) -> Points:
+    kind, count, cursor = _head(raw)
+    if kind == CELLS:
+        side, depth = _CELLS.unpack_from(raw)[2:]
+        codes = octree.unpack(cursor.blob(4), depth)
+        cursor.end()
+        if len(codes) != count:
+            bad("stored cells of the wrong number")
+        return Quantised(codes, side)
+    dtype = np.dtype(TYPES[kind])
     plain = np.frombuffer(cursor.blob(), np.uint8).reshape(dtype.itemsize, -1).T
     return np.ascontiguousarray(plain).reshape(-1).view(dtype).reshape(count, 3)
 
 
-def _head(raw: bytes) -> tuple[np.dtype[Any], int, Cursor]:
-    """The type and the count of points, and the cursor before the blob of them, whose size is that of so many."""
+def _head(raw: bytes) -> tuple[int, int, Cursor]:
+    """The type and the count of points, and a cursor before the blob of them. Of points kept one by one its size is
+    that of so many."""
     cursor = Cursor(raw)
+    if raw[0] == CELLS:
+        kind, count, side, _ = _CELLS.unpack(cursor.take(_CELLS.size))
+        if not FINEST <= side <= COARSEST:
+            bad(f"stored cells of side {side}")
+        return kind, count, cursor
     kind, count = cursor.number(1), cursor.number(8)
     if kind >= len(TYPES):
         bad(f"stored points of unknown type {kind}")
-    dtype = np.dtype(TYPES[kind])
-    if cursor.blob_size() != count * 3 * dtype.itemsize:
+    if cursor.blob_size() != count * 3 * np.dtype(TYPES[kind]).itemsize:
         bad("stored points of the wrong length")
-    return dtype, count, cursor
+    return kind, count, cursor

@@ -16,7 +16,18 @@ archive = click.argument("archive", type=o.readable)
 
 
 @o.verb(
-    o.paths, archive, o.model, o.effort, o.jobs, o.device, o.distortion, o.store_above, o.meta, reading_options, o.seed
+    o.paths,
+    archive,
+    o.model,
+    o.effort,
+    o.bits,
+    o.jobs,
+    o.device,
+    o.distortion,
+    o.promise,
+    o.meta,
+    reading_options,
+    o.seed,
 )
 def command(paths: tuple[str, ...], archive: str, meta: str | None, **options: Any) -> None:
     """Compress clouds into ARCHIVE, behind what it holds; PATHS as for compress.

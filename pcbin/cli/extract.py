@@ -11,21 +11,28 @@ from pcbin.errors import UsageError
 span = click.option("--range", "span", metavar="A:B", help="Records number A to B - 1, as Python counts them.")
 
 
-@o.verb(o.archive, o.out, o.only, span, o.force)
-def command(archive: str, out: str, only: tuple[str, ...], span: str | None, overwrite: bool) -> None:
-    """Copy the records of ARCHIVE that --only and --range both allow to the new archive OUT."""
+bits = click.option("--bits", type=int, metavar="N", help="Cut longer codes to this length, without encoding again.")
+
+
+@o.verb(o.archive, o.out, o.only, span, bits, o.force)
+def command(archive: str, out: str, only: tuple[str, ...], span: str | None, bits: int | None, overwrite: bool) -> None:
+    """Copy the records of ARCHIVE that --only and --range both allow to the new archive OUT.
+
+    A code of more than 128 bits begins with the 128-bit code, so --bits makes an archive smaller for nothing but
+    distortion; what the shorter codes have of that is not known.
+    """
     from pcbin.archive import extract, open
     from pcbin.collection import select
 
-    if not only and span is None:
-        raise UsageError("nothing chosen", remedy="use --only or --range")
+    if not only and span is None and bits is None:
+        raise UsageError("nothing chosen", remedy="use --only, --range or --bits")
     with open(archive) as source:
         numbers = set(select(source, only))
         if span is not None:
             numbers &= set(range(*_slice(span).indices(len(source))))
     if not numbers:
         raise UsageError("no record is in both --only and --range", path=archive)
-    report.written(out, extract(archive, out, numbers, overwrite=overwrite))
+    report.written(out, extract(archive, out, numbers, bits=bits, overwrite=overwrite))
 
 
 def _slice(text: str) -> slice:

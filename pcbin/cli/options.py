@@ -133,8 +133,14 @@ seed = _option("--seed", default=0, show_default=True, type=click.IntRange(0), h
 distortion = _option(
     "--distortion/--no-distortion", default=True, help="Measure each cloud against its decode.  [default: yes]"
 )
-store_above = _option(
-    "--store-above", type=distance, metavar="CD", help="Keep the points of clouds whose CD x 1e4 is above this."
+bits = _option("--bits", type=int, metavar="N", help="Length of a code; 128 to 1024 in steps of 128.")
+promise = _all(
+    _option(
+        "--max-cd", metavar="CD|Fx", help="Promise: CD x 1e4 of each cloud at most this, or this many times its floor."
+    ),
+    _option("--max-rms", metavar="LENGTH", help="Promise: RMS at most this, in the clouds' unit, or like 5mm."),
+    _option("--unit", metavar="UNIT", help="What the clouds are in, for --max-rms 5mm: m, mm, ft, ..."),
+    _option("--codes-only", is_flag=True, help="Keep promises by codes alone, never by points."),
 )
 meta = _option("--meta", type=readable, metavar="FILE", help="The clouds' metadata, JSON or CSV: see docs/cli.md.")
 only = _option("--only", multiple=True, metavar="NAME|GLOB", help="Only these records; may be repeated.")

@@ -13,7 +13,7 @@ from pcbin.cli import report
 out = click.argument("out", type=o.file_place)
 method = click.option("--method", type=click.Choice(["tsne", "umap", "pca"]), default="tsne", show_default=True)
 latents = click.option(
-    "--latents", metavar="NAME|PATH", help="The latents of this model for what the codes decode to, not the bits."
+    "--latents", metavar="NAME|PATH", help="The latents of this model for what the codes decode to, not the codes."
 )
 floor = click.option("--floor", type=o.distance, metavar="CD", help="Draw the noise floor, CD x 1e4.")
 inputs = click.argument("inputs", nargs=-1, required=True, type=o.readable)
@@ -99,7 +99,7 @@ def map_(
     """All records on a plane, like ones together, coloured by label or cluster."""
     import numpy as np
 
-    from pcbin import bits, codec
+    from pcbin import codec
     from pcbin.cluster import k_means
     from pcbin.collection import Collection
     from pcbin.model import load
@@ -110,11 +110,11 @@ def map_(
         chosen = np.sort(np.random.default_rng(seed).permutation(len(collection.codes))[:count])
         codes = collection.codes[chosen]
         known = collection.labels(read_meta(labels)[1] if labels else None) if k is None else None
-        vectors: Any = bits.unpack(codes)
+        vectors: Any = collection.algebra.vectors(codes)
         if latents is not None:
             vectors = codec.latents(load(latents), collection.codec.decode(codes))
     if k is not None:
-        colours = [f"cluster {c}" for c in k_means(codes, k, seed=seed)]
+        colours = [f"cluster {c}" for c in k_means(codes, k, vectors=collection.algebra.vectors, seed=seed)]
     else:
         colours = [known[i] for i in chosen] if known is not None else ["shape"] * len(codes)
     pictures.scatter(out, pictures.embed(vectors, method, seed=seed), colours, overwrite=overwrite)

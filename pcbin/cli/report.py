@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pcbin.cloud import Frame
     from pcbin.pipeline.describe import Description
     from pcbin.pipeline.encode import Note, Skipped
+    from pcbin.pipeline.mix import Form
     from pcbin.pipeline.summary import Advice, Distortion, Restored, Summary
 
 CD_UNITS = 1e4  # Chamfer distances are shown times this
@@ -123,9 +124,17 @@ def written(out: object, records: int, **more: Any) -> None:
 
 
 def summed(summary: Summary) -> None:
-    """A finished compress or append; raises PartialError if anything was skipped."""
+    """A finished compress or append; raises PartialError if anything was skipped, or a promise not kept."""
     show(summary.to_dict(), compressed(summary))
     complain(summary.skipped, f"{summary.archive} is complete")
+    if summary.broken:
+        first, count = summary.broken[0], len(summary.broken)
+        clouds = "1 cloud is" if count == 1 else f"{count:,} clouds are"
+        example = f"{first.name}: {cd(first.distortion)}, not {cd(first.limit)}"
+        raise PartialError(
+            f"{summary.archive} is complete, but {clouds} farther than promised ({example})",
+            remedy="leave out --codes-only",
+        )
 
 
 def compressed(summary: Summary) -> Iterator[str]:
@@ -144,13 +153,14 @@ def compressed(summary: Summary) -> Iterator[str]:
         yield f"noise floor {_floor(found.floor, found.floors)}"
         yield from _within(found)
         yield from _directories(summary.directories)
-    if summary.stored:
-        yield f"stored      {summary.stored:,} clouds, point for point"
+    yield from _mix(summary.mix)
     if summary.dropped_points:
         yield f"dropped     {summary.dropped_points:,} points that were NaN or infinite"
     yield from _advice(summary.advice)
     yield from _list("renamed", [f"{name} to {unique}" for name, unique in summary.renamed])
     yield from _list("no cloud for the metadata of", summary.unused_meta)
+    farther = [f"{item.name}: CD x 1e4 {cd(item.distortion)}, not {cd(item.limit)}" for item in summary.broken]
+    yield from _list("farther than promised", farther)
     yield from _list("told", _notes(summary.notes))
     if summary.passed_over:
         counts = ", ".join(f"{count:,} {extension}" for extension, count in list(summary.passed_over.items())[:SHOWN])
@@ -179,11 +189,10 @@ def _described(found: Description) -> Iterator[str]:
     yield f"codes       {found.bits} bits for {found.points:,} points, {found.bits_per_point:.3f} bits per point in all"
     if (distortion := found.distortion) is not None:
         yield from _distortion(distortion)
-    if found.stored:
-        yield f"stored      {found.stored:,} clouds, point for point"
     if found.lying != "z up":
         yield f"lying       {found.lying}"
     yield from _turned(found.turned, found.align)
+    yield from _mix(found.mix)
     yield f"written by  {found.creator or 'unknown'}"
     if found.meta:
         yield f"metadata    {json.dumps(found.meta, ensure_ascii=False)}"
@@ -208,6 +217,17 @@ def _size(archive: str, added: str, clouds: int, found: Summary | Description) -
         f"{archive}: {added}{clouds:,} clouds in {found.bytes:,} bytes, "
         f"{found.bytes_per_cloud:.1f} bytes per cloud, {times_smaller(found.ratio)} than float32"
     )
+
+
+def _mix(forms: Sequence[Form]) -> Iterator[str]:
+    """A table of what clouds are kept as, where that is not one thing."""
+    if len(forms) > 1:
+        rows = [("kept as", "clouds", "bytes each", "CD x 1e4")]
+        for form in forms:
+            away = "" if form.distortion is None else cd(form.distortion)
+            rows.append((form.name, f"{form.clouds:,}", f"{form.bytes:,.0f}", away))
+        yield ""
+        yield from table(rows)
 
 
 def _notes(notes: Iterable[Note]) -> list[str]:
@@ -265,7 +285,6 @@ def _directories(found: Mapping[str, Distortion]) -> Iterator[str]:
         yield from table(rows)
         if len(found) > SHOWN:
             yield f"and {len(found) - SHOWN:,} better ones more"
-        yield ""
 
 
 def _numbers(found: Distortion) -> list[str]:

@@ -57,6 +57,14 @@ class Model:
             )
         return self.config.latent.size
 
+    def bits_of(self, code_bytes: int) -> int:
+        """The rate of codes of so many bytes. Raises ModelError where the model makes none such."""
+        latent = self.config.latent
+        try:
+            return latent.size * latent.depth_of(code_bytes)
+        except ValueError as error:
+            raise ModelError(f"model {self.name} makes no codes of {error}") from error
+
     def raw(self, clouds: ArrayLike) -> Array:
         """The encoder's outputs.
 
@@ -102,14 +110,27 @@ class Model:
             raise ModelError(f"model {self.name} makes no codes of {bits} bits", remedy=f"choose {rates}")
         return depth
 
-    def refined(self, clouds: ArrayLike, stages: Stages) -> tuple[NDArray[np.uint8], Array]:
-        """Clouds (B, points, 3) to the best codes (B, code_bytes) that a search finds from the encoder's on, and their
-        distortion: Chamfer distances (B,), mean form. See `pcbin.model.refine`."""
+    def refined(
+        self, clouds: ArrayLike, stages: Stages, depth: int | None = None, codes: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], Array]:
+        """Clouds (B, points, 3) to the best codes (B, n), with `depth` bits for each latent, that a search finds from
+        the encoder's on, and their distortion: Chamfer distances (B,), mean form. See `pcbin.model.refine`.
+
+        Where longer codes begin with shorter ones, the shorter are searched for first, unless these `codes`
+        (B, code_bytes) are given; so what a code begins with is as good as a code alone.
+        """
         batch = _batch(clouds, (self.config.points, 3), "clouds")
         latent = self.config.latent
-        objective = self._decoder.objective(batch, latent.inputs)
-        latents, distances = refine(objective, latent.space(self.latents(batch)), stages)
-        return latent.pack(latents), distances
+        depth = depth or latent.depth
+        objective, latents = self._decoder.objective(batch, latent.inputs), self.latents(batch)
+        if codes is None:
+            first = latent.depth if latent.binary else depth
+            found, distances = refine(objective, latent.space(latents, first), stages)
+            codes = latent.pack(found, first)
+            if first == depth:
+                return codes, distances
+        found, distances = refine(objective, latent.space(latents, depth, codes), stages)
+        return latent.refine(codes, found, depth), distances
 
     def decode(self, latents: ArrayLike) -> Array:
         """Latent vectors (B, size), for beta numbers in [0, 1] or bits, to clouds (B, points, 3) float32."""
@@ -132,9 +153,21 @@ class Model:
         """Codes (B, n) uint8, as `unpack` takes them, to clouds (B, points, 3) float32."""
         return self.decode(self.unpack(codes))
 
-    def draw(self, n: int, *, seed: int = 0) -> Array:
-        """Latent vectors (n, size) from the model's prior, in its own terms: bits, or numbers from Gaussians."""
-        return self.config.latent.draw(n, np.random.default_rng(seed), self.weights.part("latent"))
+    def doubt(self, clouds: ArrayLike) -> Array:
+        """Clouds (B, points, 3) to how much the encoder doubts each of their latents (B, size): standard deviations of
+        the posterior, of bits their chance to be wrong. ModelError for a plain autoencoder, which doubts nothing."""
+        if (doubt := self.config.latent.doubt(self.raw(clouds))) is None:
+            raise ModelError(f"model {self.name} is a plain autoencoder: its encoder has no posterior")
+        return doubt
+
+    def draw(self, n: int, *, component: int | None = None, seed: int = 0) -> Array:
+        """Latent vectors (n, size) from the model's prior, in its own terms: bits, or numbers from Gaussians; of a
+        mixture from one `component`, where that is given. ModelError for a component that there is not."""
+        tensors = self.weights.part("latent")
+        try:
+            return self.config.latent.draw(n, np.random.default_rng(seed), tensors, component)
+        except ValueError as error:
+            raise ModelError(f"model {self.name}: {error}") from error
 
     @cached_property
     def _encoder(self) -> Network:

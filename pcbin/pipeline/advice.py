@@ -12,10 +12,12 @@ from pcbin.align import place
 from pcbin.codec import Codec
 from pcbin.effort import HIGHEST
 from pcbin.model import Model
+from pcbin.pipeline.encode import EncodePlan
 from pcbin.pipeline.summary import Advice, Distortion
 
 SECONDS = 1.0  # that advice may take at least, and goes over by one try at most
 WORTH, WORTH_TURNING = 0.02, 0.1  # of the distance: what gains less is not told
+TIMES = 4  # as many bits are tried
 NEAR, FAR = 1.1, 2.0  # times the floor: nothing is left to gain; the model does not know these shapes
 
 STEP = 3  # levels of effort: enough to notice
@@ -25,25 +27,25 @@ Distances = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # of clouds (B
 
 
 def advise(
-    model: Model,
-    effort: int,
-    align: str,
-    samples: Sequence[NDArray[np.float32]],
-    found: Distortion,
-    seconds: float,
+    model: Model, plan: EncodePlan, samples: Sequence[NDArray[np.float32]], found: Distortion, seconds: float
 ) -> list[Advice]:
-    """The options that would lower the distortion of a collection compressed with these, the best first.
+    """The options that would lower the distortion of a collection compressed by this plan, the best first.
 
     `samples` are some of its clouds, as the model takes them; as many of them are tried as the time allows. That a
     model can be fine-tuned is said where it is far from the floor; that would take too long to try.
     """
     if found.floor is not None and found.mean <= NEAR * found.floor:
         return []
-    plain, options = _searching(model, effort), []
-    if (more := min(effort + STEP, HIGHEST)) > effort:
-        options.append((f"--effort {more}", "slower, no more bytes", WORTH, _searching(model, more)))
-    if align != "full":
-        options.append(("--align full", "slower, 3 bytes per cloud", WORTH_TURNING, _turning(model, effort)))
+    codec = Codec(model, plan.effort, plan.bits)
+    plain, options = _distances(codec), []
+    if (more := min(plan.effort + STEP, HIGHEST)) > plan.effort:
+        harder = _distances(Codec(model, more, plan.bits))
+        options.append((f"--effort {more}", "slower, no more bytes", WORTH, harder))
+    if (finer := _finer(codec)) is not None:
+        extra = finer.size - codec.size
+        options.append((f"--bits {finer.bits}", f"{extra} bytes more per cloud", WORTH, _distances(finer)))
+    if plan.align != "full":
+        options.append(("--align full", "slower, 3 bytes per cloud", WORTH_TURNING, _turning(codec)))
     until = time.monotonic() + max(SECONDS, seconds)
     order = np.random.default_rng(0).permutation(len(samples))
     tries: list[NDArray[np.float32]] = []
@@ -66,13 +68,23 @@ def advise(
     return tried
 
 
-def _turning(model: Model, effort: int) -> Distances:
-    search = _searching(model, effort)
-    return lambda clouds: search(
-        np.stack([place(model, cloud.astype(np.float64), align="full", effort=effort)[0] for cloud in clouds])
-    )
+def _turning(codec: Codec) -> Distances:
+    def distances(clouds: NDArray[np.float32]) -> NDArray[np.float32]:
+        turned = [place(codec.model, cloud.astype(np.float64), align="full", effort=codec.effort) for cloud in clouds]
+        return codec.measure(np.stack([unit for unit, _ in turned]))[1]
+
+    return distances
 
 
-def _searching(model: Model, effort: int) -> Distances:
-    codec = Codec(model, effort)
+def _finer(codec: Codec) -> Codec | None:
+    """The codec at up to four times the bits; None where the model has no more."""
+    latent = codec.model.config.latent
+    above = [depth for depth in latent.depths if codec.depth < depth]
+    if not above:
+        return None
+    depth = max((depth for depth in above if depth <= TIMES * codec.depth), default=above[0])
+    return Codec(codec.model, codec.effort, latent.size * depth)
+
+
+def _distances(codec: Codec) -> Distances:
     return lambda clouds: codec.measure(clouds)[1]

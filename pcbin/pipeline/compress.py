@@ -16,7 +16,8 @@ import numpy as np
 
 from pcbin import archive, files, orientation
 from pcbin.align import Convention
-from pcbin.archive import Batch, Writer
+from pcbin.archive import Archive, Batch, Writer
+from pcbin.codec import Codec
 from pcbin.collection import load_for
 from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, UsageError
@@ -26,6 +27,7 @@ from pcbin.orientation import Align
 from pcbin.pipeline.advice import advise
 from pcbin.pipeline.convention import convention as told_from_sample
 from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, encode_files
+from pcbin.pipeline.promise import Promise, parse
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Decoder, Orientation, Summary, Tally, ratio
 from pcbin.shapes import header_of, placed
@@ -48,7 +50,11 @@ def compress(
     jobs: int = 1,
     drop: Iterable[str] = (),
     distortion: bool = True,
-    store_above: float | None = None,
+    bits: int | None = None,
+    max_cd: float | str | None = None,
+    max_rms: float | str | None = None,
+    unit: str | None = None,
+    codes_only: bool = False,
     embed_model: bool = False,
     meta: Mapping[str, Any] | None = None,
     record_meta: Mapping[str, Mapping[str, Any]] | None = None,
@@ -71,7 +77,13 @@ def compress(
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
         drop: columns to leave out: "names", "frames", "points", "distortion".
         distortion: measure each cloud's Chamfer distance to its decode, and keep it.
-        store_above: keep a cloud's points losslessly where its Chamfer distance is above this.
+        bits: the length of a code, as the model has it where None: the 128 bits of a binary model may be followed by up
+            to seven times as many that refine them, other models have 4, 6, 8 or 16 bits for each latent.
+        max_cd: a promise: each cloud is kept in the cheapest form that is no farther from it. A Chamfer distance, or
+            text as on the command line: "50" for 50e-4, "2x" for twice the cloud's own noise floor.
+        max_rms: the same, as a root mean square distance in the clouds' own unit, or text like "5mm" if `unit` says
+            what their unit is.
+        codes_only: keep promises by codes alone, never by points; those that cannot be are in the summary, `broken`.
         embed_model: let the archive carry the decoder, so that it opens without the model's file: compressed, and in
             8 bits a weight where that does not show (`pcbin.model.carried`).
         meta: JSON for the archive; record_meta: JSON for clouds, by name.
@@ -88,12 +100,16 @@ def compress(
         UsageError: options that do not go together, or an unknown one.
     """
     started = time.monotonic()
-    sources = _checked(paths, out, jobs, distortion, store_above)
+    promise = parse(max_cd, max_rms, unit)
+    sources = _checked(paths, out, jobs, distortion, promise, codes_only)
     codec_model = load(model, device=device)
+    header = header_of(Codec(codec_model, bits=bits))
     reading = _reading(reading, codec_model, seed)
     convention = _convention(codec_model, sources, up, align, jobs, reading)
-    plan = EncodePlan(codec_model, effort, convention.number, align, distortion, store_above, seed, reading)
-    header = replace(header_of(codec_model), up=plan.up, align=align, meta=dict(meta or {}))
+    plan = EncodePlan(
+        codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
+    )
+    header = replace(header, up=plan.up, align=align, meta=dict(meta or {}))
     carried = carry(codec_model) if embed_model else None
     inside = None if carried is None else carried.data
     with archive.create(out, header, drop=tuple(drop), overwrite=overwrite, model_bytes=inside) as writer:
@@ -110,7 +126,11 @@ def append(
     effort: int = DEFAULT_EFFORT,
     jobs: int = 1,
     distortion: bool = True,
-    store_above: float | None = None,
+    bits: int | None = None,
+    max_cd: float | str | None = None,
+    max_rms: float | str | None = None,
+    unit: str | None = None,
+    codes_only: bool = False,
     record_meta: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     advice: bool = False,
@@ -128,12 +148,16 @@ def append(
         CloudError, OutputError, UsageError: as `compress`.
     """
     started = time.monotonic()
-    sources = _checked(paths, out, jobs, distortion, store_above)
+    promise = parse(max_cd, max_rms, unit)
+    sources = _checked(paths, out, jobs, distortion, promise, codes_only)
     with archive.open(out) as source:
         codec_model = load_for(source, model, whole=True, device=device)
         convention, align = Convention(source.header.up, 0, True), source.header.align
+        bits = _rate(source, codec_model, bits)
     reading = _reading(reading, codec_model, seed)
-    plan = EncodePlan(codec_model, effort, convention.number, align, distortion, store_above, seed, reading)
+    plan = EncodePlan(
+        codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
+    )
     with archive.append(out) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
     return _summary(out, codec_model, plan, convention, filled, started, advice)
@@ -148,6 +172,14 @@ def _convention(
     if align in ("axes", "full"):
         return Convention(0, 0, True)
     return told_from_sample(model, paths, jobs=jobs, reading=reading)
+
+
+def _rate(source: Archive, model: Model, bits: int | None) -> int:
+    """The rate of what is appended to an archive; raises UsageError where its codes do not begin with the archive's."""
+    own = model.bits_of(source.header.code_bytes)
+    if bits is not None and Codec(model, bits=bits).bytes != source.header.code_bytes:
+        raise UsageError(f"has codes of {own} bits, not {bits}", path=source.path, remedy=f"use --bits {own}")
+    return bits or own
 
 
 def _reading(options: files.Options, model: Model, seed: int) -> files.Options:
@@ -211,6 +243,7 @@ def _summary(
         size, total = written.size, len(written)
     tally, seconds = filled.tally, time.monotonic() - started
     distortion = tally.distances.summary()
+    wanted = advice and plan.promise is None  # which has tried what there is
     return Summary(
         archive=os.fspath(out),
         model=model.name,
@@ -220,16 +253,15 @@ def _summary(
         bytes=size,
         bytes_per_cloud=size / total,
         ratio=ratio(total, model.config.points, size),
-        stored=tally.stored,
+        mix=tally.mix.forms(),
+        broken=tally.broken,
         dropped_points=tally.dropped,
         orientation=Orientation(
             orientation.describe(lying.number), lying.clouds, lying.clear, plan.align, tally.turned
         ),
         distortion=distortion,
         directories=tally.by_directory(),
-        advice=advise(model, plan.effort, plan.align, tally.samples, distortion, seconds / 20)
-        if advice and distortion
-        else [],
+        advice=advise(model, plan, tally.samples, distortion, seconds / 20) if wanted and distortion else [],
         skipped=tally.skipped,
         notes=tally.notes,
         passed_over=dict(filled.passed_over.most_common()),
@@ -240,16 +272,19 @@ def _summary(
 
 
 def _checked(
-    paths: PathLike | Iterable[PathLike], out: PathLike, jobs: int, distortion: bool, store_above: float | None
-) -> list[PathLike]:
+    paths: PathLike | Iterable[PathLike], out: PathLike, jobs: int, distortion: bool, promise: Promise | None,
+    codes_only: bool,
+) -> list[PathLike]:  # fmt: skip
     """The paths, unless options do not go together; what `out` may be is for the archive to say."""
     sources = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not sources:
         raise UsageError("nothing to compress", remedy="name files or directories")
     if jobs < 1:
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
-    if store_above is not None and not distortion:
-        raise UsageError("clouds can be stored for their distortion only where it is measured")
+    if promise is not None and not distortion:
+        raise UsageError("a promise is kept only where distortion is measured", remedy="leave out --no-distortion")
+    if promise is None and codes_only:
+        raise UsageError("there is no promise to keep by codes only", remedy="use --max-cd or --max-rms")
     if not os.fspath(out).endswith(".pcb"):
         raise UsageError("is no archive by its name", path=out, remedy="end it in .pcb")
     return sources
@@ -282,6 +317,7 @@ def _batch(encoded: Encoded, names: list[str], records: dict[str, Mapping[str, A
         distortion=encoded.distortion,
         meta=meta,
         stored=encoded.stored,
+        more=encoded.more,
     )
 
 

@@ -26,6 +26,7 @@ from pcbin.output import exists, sync
 from pcbin.pipeline.encode import Skipped
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Restored
+from pcbin.quantised import Quantised
 
 PER_ITEM = 4096  # records that go to a process together, at most
 
@@ -122,7 +123,7 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
         codec = Codec(plan.model)
         for start in range(0, len(numbers), BATCH):
             records = [source[i] for i in numbers[start : start + BATCH]]
-            clouds = codec.decode(np.stack([record.code for record in records]))
+            clouds = codec.decode([record.whole for record in records])
             skipped = []
             for record, cloud in zip(records, clouds, strict=True):
                 name = record.name or _number(record.index)
@@ -141,8 +142,11 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
 
 def _placed(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[Any]:
     """The record's points where they belong, in the world or the unit sphere; in either, as the original lies."""
-    if (stored := record.stored) is not None:
-        return stored if frame else Frame.of(stored).to_unit(stored)
+    kept = record.kept
+    if isinstance(kept, Quantised):
+        cloud = kept.points()
+    elif kept is not None:
+        return kept if frame else Frame.of(kept).to_unit(kept)
     if record.frame is None:
         return cloud
     return (record.frame if frame else replace(record.frame, centre=np.zeros(3), radius=1.0)).to_world(cloud)

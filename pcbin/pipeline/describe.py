@@ -10,6 +10,7 @@ import numpy as np
 from pcbin.archive import Archive
 from pcbin.collection import at_hand
 from pcbin.orientation import describe as describe_turn
+from pcbin.pipeline.mix import CELLS, POINTS, Form, Mix
 from pcbin.pipeline.summary import Distances, Distortion, ratio
 
 
@@ -33,7 +34,7 @@ class Description:
     bytes_per_cloud: float
     bits_per_point: float
     ratio: float
-    stored: int
+    mix: list[Form]
     lying: str
     align: str
     turned: int
@@ -47,13 +48,19 @@ class Description:
 
 def describe(source: Archive) -> Description:
     """Read through an open archive. Raises FormatError where it is damaged."""
-    distances, stored, turned, first = Distances(), 0, 0, 0
+    distances, mix, turned, first = Distances(), Mix(), 0, 0
     for batch in source.batches():
         if batch.distortion is not None:
             numbers = range(first, first + len(batch))
             distances.add(batch.names or map(str, numbers), batch.distortion, batch.radii)
-        stored += batch.stored.stored if batch.stored is not None else 0
         turned += 0 if batch.turns is None else int(np.count_nonzero(batch.turns))
+        forms = [None] * len(batch) if batch.stored is None else batch.stored.forms()
+        mix.add(
+            batch.codes.shape[1],
+            [0] * len(batch) if batch.more is None else list(map(len, batch.more)),
+            [form and (CELLS if form[0] else POINTS, form[1]) for form in forms],
+            batch.distortion,
+        )
         first += len(batch)
     header, clouds = source.header, len(source)
     return Description(
@@ -70,7 +77,7 @@ def describe(source: Archive) -> Description:
         bytes_per_cloud=source.size / clouds if clouds else 0.0,
         bits_per_point=8 * source.size / (clouds * header.points) if clouds else 0.0,
         ratio=ratio(clouds, header.points, source.size),
-        stored=stored,
+        mix=mix.forms(),
         lying=describe_turn(header.up),
         align=header.align,
         turned=turned,

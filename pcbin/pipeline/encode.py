@@ -4,6 +4,7 @@ process: an `EncodePlan` and some sources in, `Encoded` batches out, all picklab
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,9 @@ from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, ExtraError, PcbinError
 from pcbin.metrics import noise_floor
 from pcbin.model import Model
+from pcbin.pipeline.keep import Keeper
+from pcbin.pipeline.promise import Promise
+from pcbin.quantised import Quantised
 
 LOOK = 16  # clouds of the first batch that are looked at closely; half as many of the second, ..., one at least
 HELD = 1 << 22  # points that a batch may hold on to until it is known which clouds are stored
@@ -31,10 +35,12 @@ class EncodePlan:
 
     model: Model
     effort: int = DEFAULT_EFFORT
+    bits: int | None = None
     up: int = 0
     align: str = "none"
     distortion: bool = True
-    store_above: float | None = None
+    promise: Promise | None = None
+    codes_only: bool = False
     seed: int = 0
     reading: files.Options = files.PLAIN
 
@@ -60,16 +66,19 @@ class Encoded:
     """A batch of encoded clouds, in columns as `pcbin.archive.Batch` has them.
 
     `dropped` counts points that were NaN or infinite; `floors` are the noise floors of some of the clouds, NaN for the
-    others; `samples` some clouds as the model takes them; `finished` counts the files that ended in this batch.
+    others; `unkept` the limits of those clouds that are kept farther away than was promised, NaN too; `samples` some
+    clouds as the model takes them; `finished` counts the files that ended in this batch.
     """
 
     names: list[str]
     codes: NDArray[np.uint8]
+    more: list[bytes]
     frames: list[Frame]
     points: list[int]
     dropped: int
     distortion: NDArray[np.float32] | None
-    stored: list[NDArray[Any] | None] | None
+    stored: list[NDArray[Any] | Quantised | None]
+    unkept: NDArray[np.float64]
     floors: NDArray[np.float32]
     samples: list[NDArray[np.float32]]
     skipped: list[Skipped]
@@ -101,7 +110,7 @@ class Share:
 
 def encode_files(plan: EncodePlan, share: Share) -> Iterator[Encoded]:
     """Encode all clouds of the files, batch by batch; what cannot be read is skipped and told."""
-    codec = Codec(plan.model, plan.effort)
+    codec = Codec(plan.model, plan.effort, plan.bits)
     batch: list[_Cloud] = []
     told = _Told()
     look = max(LOOK >> share.number, 1)
@@ -164,7 +173,7 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, codec: Codec
         frame,
         len(points),
         dropped,
-        points=None if plan.store_above is None else points,
+        points=None if plan.promise is None else points,
         sample=frame.to_unit(resample(points, 2 * size)) if enough else None,
     )
 
@@ -172,24 +181,32 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, codec: Codec
 def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, look: int) -> Encoded:
     units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
     codes, distortion = codec.measure(units) if plan.distortion else (codec.encode(units), None)
-    stored: list[NDArray[Any] | None] | None = None
-    if plan.store_above is not None and distortion is not None:
-        misfits = distortion > plan.store_above
-        stored = [_exact(cloud.points) if bad else None for cloud, bad in zip(batch, misfits, strict=True)]
+    limits = [_limit(plan, cloud, codec.points) for cloud in batch]
+    away = np.full(len(batch), np.nan, np.float32) if distortion is None else distortion
+    kept = Keeper(codec, points=not plan.codes_only).keep(batch, codes, away, limits)
     return Encoded(
         names=[cloud.name for cloud in batch],
-        codes=codes,
+        codes=np.stack([form.code for form in kept]) if kept else codes[:, : codec.bytes],
+        more=[form.more for form in kept],
         frames=[cloud.frame for cloud in batch],
         points=[cloud.count for cloud in batch],
         dropped=sum(cloud.dropped for cloud in batch),
-        distortion=distortion,
-        stored=stored,
+        distortion=np.array([form.distortion for form in kept], np.float32) if plan.distortion else None,
+        stored=[form.stored for form in kept],
+        unkept=np.array([math.nan if form.within else limit for form, limit in zip(kept, limits, strict=True)]),
         floors=_floors(batch, codec.points, look),
         samples=[cloud.unit for cloud in batch[:: -(-len(batch) // look) or 1]],
         skipped=told.skipped,
         notes=told.notes,
         finished=told.finished,
     )
+
+
+def _limit(plan: EncodePlan, cloud: _Cloud, points: int) -> float:
+    """How far what is kept of a cloud may be from it."""
+    if plan.promise is None or cloud.points is None:
+        return math.inf
+    return plan.promise.limit(cloud.frame.to_unit(cloud.points), cloud.frame, points)
 
 
 def _floors(batch: list[_Cloud], points: int, look: int) -> NDArray[np.float32]:
@@ -200,12 +217,3 @@ def _floors(batch: list[_Cloud], points: int, look: int) -> NDArray[np.float32]:
         if (sample := batch[i].sample) is not None:
             floors[i] = noise_floor(sample, points)
     return floors
-
-
-def _exact(points: NDArray[np.float64] | None) -> NDArray[np.float32] | NDArray[np.float64] | None:
-    """The same numbers in the smaller type that holds them."""
-    if points is None:
-        return None
-    with np.errstate(over="ignore"):
-        narrow = points.astype(np.float32)
-    return narrow if np.array_equal(narrow, points) else points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin.archive import stored_size
 from pcbin.pipeline.encode import Encoded, Note, Skipped
+from pcbin.pipeline.mix import Form, Mix, kind_of
 
 FLOAT32 = 4  # bytes of a coordinate in the collection that ratios compare with
 SAMPLES = 32  # clouds kept to try advice on
@@ -37,6 +40,15 @@ class Distortion:
     floor: float | None
     floors: int
     within: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A promise that could not be kept: how far the cloud is from what is kept of it, and how far it may be."""
+
+    name: str
+    distortion: float
+    limit: float
 
 
 @dataclass(frozen=True)
@@ -82,12 +94,12 @@ class Orientation:
 class Summary:
     """A finished `compress` or `append`.
 
-    `decoder` is None where the archive carries none, or carried one before. `clouds` were added; `total` are in the
-    archive now, and `bytes` and `ratio` are of all of it. `directories` has the distortion below each top
-    directory, where there are several. `advice` is what to try next, the best first. `renamed` are the inputs whose
-    name was taken, (name, name in the archive); `unused_meta` the names in the metadata that no cloud has; `notes`
-    what was guessed or left out; `passed_over` how many files lay in directories with an extension that pcbin does
-    not read.
+    `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `decoder` is None
+    where the archive carries none, or carried one before. `mix` is what the added clouds are kept as, `broken` the
+    promises that could not be kept. `directories` has the distortion below each top directory, where there are
+    several. `advice` is what to try next, the best first. `notes` tell what was guessed or left out, `passed_over` how
+    many files lay in directories with an extension that pcbin does not read. `renamed` are the inputs whose name was
+    taken, (name, name in the archive); `unused_meta` the names in the metadata that no cloud has.
     """
 
     archive: str
@@ -98,7 +110,8 @@ class Summary:
     bytes: int
     bytes_per_cloud: float
     ratio: float
-    stored: int
+    mix: list[Form]
+    broken: list[Broken]
     dropped_points: int
     orientation: Orientation
     distortion: Distortion | None
@@ -183,7 +196,8 @@ class Tally:
     """Adds up the batches of a `compress`."""
 
     clouds: int = 0
-    stored: int = 0
+    mix: Mix = field(default_factory=Mix)
+    broken: list[Broken] = field(default_factory=list)
     dropped: int = 0
     turned: int = 0
     skipped: list[Skipped] = field(default_factory=list)
@@ -196,7 +210,15 @@ class Tally:
 
     def add(self, batch: Encoded, names: Sequence[str]) -> None:
         self.clouds += len(names)
-        self.stored += sum(points is not None for points in batch.stored or ())
+        self.mix.add(
+            batch.codes.shape[1],
+            [len(more) for more in batch.more],
+            [None if points is None else (kind_of(points), stored_size(points)) for points in batch.stored],
+            batch.distortion,
+        )
+        for i in np.flatnonzero(~np.isnan(batch.unkept)).tolist():
+            away = math.nan if batch.distortion is None else float(batch.distortion[i])
+            self.broken.append(Broken(names[i], away, float(batch.unkept[i])))
         self.dropped += batch.dropped
         self.turned += sum(frame.turn is not None for frame in batch.frames)
         self.skipped += batch.skipped

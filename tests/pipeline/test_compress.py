@@ -13,7 +13,7 @@ from pcbin import files
 from pcbin.cli import report
 from pcbin.errors import CloudError, FormatError, ModelError, OutputError, UsageError
 from pcbin.metrics import chamfer
-from pcbin.model import load
+from pcbin.model import cut_decoder, load
 from pcbin.pipeline import append, compress, decompress, describe
 
 
@@ -120,22 +120,13 @@ def test_order_is_the_files_order(tmp_path: Path, tiny_model: Path) -> None:
         assert list(archive.names) == [f"{number:03d}" for number in range(70)]
 
 
-def test_store_above_keeps_points(collection: Path, out: Path, tiny_model: Path) -> None:
-    all_values = compress(collection, out, model=tiny_model).distortion
-    assert all_values is not None
-    summary = compress(collection, out, model=tiny_model, store_above=all_values.median, overwrite=True)
-    assert summary.stored == 5
+def test_points_are_kept_exactly_where_nothing_may_be_lost(collection: Path, out: Path, tiny_model: Path) -> None:
+    summary = compress(collection, out, model=tiny_model, max_cd=0.0)
+    assert {form.name: form.clouds for form in summary.mix} == {"16 bytes": 1, "points": 10}
     with pcbin.open(out) as archive:
-        for record in archive:
-            assert record.distortion is not None
-            assert (record.stored is not None) == (record.distortion > 1.01 * all_values.median)
-        stored = [record for record in archive if record.stored is not None]
-        assert len(stored) == 5
-        cloud = next(files.read(collection / "a.npy"))
-        kept = [record.stored for record in stored if record.name in ("a", "a~2")]
-        assert len(kept) == 2
-        for points in kept:
-            np.testing.assert_array_equal(points, cloud)
+        for name in ("a", "a~2"):
+            np.testing.assert_array_equal(archive[name].stored, next(files.read(collection / "a.npy")))
+            assert archive[name].distortion == 0
 
 
 def test_drop_and_embed(collection: Path, out: Path, tiny_model: Path) -> None:
@@ -194,8 +185,10 @@ def test_nothing_usable_leaves_nothing(collection: Path, tmp_path: Path, tiny_mo
 
 
 def test_models_that_cannot_encode(collection: Path, out: Path, make_model: Callable[..., Path]) -> None:
-    with pytest.raises(ModelError, match="normal latents"):
-        compress(collection, out, model=make_model("vae", kind="normal"))
+    decoder = cut_decoder(load(make_model("whole")).weights)
+    (out.parent / "half.safetensors").write_bytes(decoder)
+    with pytest.raises(ModelError, match="holds the decoder alone"):
+        compress(collection, out, model=out.parent / "half.safetensors")
     with pytest.raises(ModelError, match="no model named nowhere"):
         compress(collection, out, model="nowhere")
     assert not out.exists()
@@ -247,8 +240,8 @@ def test_a_loaded_model_does_as_well_as_its_file(collection: Path, tmp_path: Pat
 
 
 def test_options_that_do_not_go_together(collection: Path, out: Path, tiny_model: Path) -> None:
-    with pytest.raises(UsageError, match="only where it is measured"):
-        compress(collection, out, model=tiny_model, store_above=1.0, distortion=False)
+    with pytest.raises(UsageError, match="only where distortion is measured"):
+        compress(collection, out, model=tiny_model, max_cd=1.0, distortion=False)
     with pytest.raises(UsageError, match="0 jobs"):
         compress(collection, out, model=tiny_model, jobs=0)
 

@@ -173,7 +173,7 @@ def test_a_full_disk_ends_it(packed: Path, tmp_path: Path, tiny_model: Path, mon
 
 
 def test_stored_records_come_back_exactly(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
-    compress(collection, tmp_path / "out.pcb", model=tiny_model, store_above=0.0)
+    compress(collection, tmp_path / "out.pcb", model=tiny_model, max_cd=0.0)
     decompress(tmp_path / "out.pcb", tmp_path / "out", model=tiny_model)
     for name in ("a", "b/two", "b/deep/er"):
         source = next(path for path in collection.rglob("*") if path.with_suffix("") == collection / name)

@@ -9,6 +9,7 @@ from selenium_page import start
 from pcbin import archive
 from pcbin.archive import Batch
 from pcbin.cloud import resample
+from pcbin.codec import Codec
 from pcbin.collection import Collection
 from pcbin.model import load
 from pcbin.shapes import header_of
@@ -33,9 +34,12 @@ def toys(tmp_path_factory, tiny_model, codes, source):
     """Records lamp/000, chair/001, chair/002, ...; with all that a record can have, some of it missing."""
     rng = np.random.default_rng(1)
     path = tmp_path_factory.mktemp("toys") / "toys.pcb"
+    header = header_of(Codec(load(tiny_model)))
     halves = range(COUNT // 2), range(COUNT // 2, COUNT)
     for half, write in zip(
-        halves, (lambda: archive.create(path, header_of(load(tiny_model))), lambda: archive.append(path)), strict=True
+        halves,
+        (lambda: archive.create(path, header), lambda: archive.append(path)),
+        strict=True,
     ):
         part = slice(half[0], half[-1] + 1)
         with write() as writer:

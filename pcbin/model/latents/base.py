@@ -107,6 +107,11 @@ class Latent:
         packed = np.packbits(planes.reshape(len(latents), self.size * depth).astype(bool), axis=1, bitorder="little")
         return np.concatenate([scale.view(np.uint8), packed], axis=1)
 
+    def refine(self, codes: NDArray[np.uint8], latents: Array, depth: int) -> NDArray[np.uint8]:
+        """Codes of so many bits that begin with codes (B, code_bytes), where longer ones begin with shorter ones, and
+        are as near to latents (B, size) as that allows."""
+        return self.pack(latents, depth)
+
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
         """Codes (B, n) uint8, of any depth, back to latents (B, size). Raises ValueError for another n."""
         depth = self.depth_of(codes.shape[1])
@@ -123,14 +128,24 @@ class Latent:
         """Makes of latents (B, size) what the decoder is given."""
         return Inputs()
 
-    def space(self, latents: Array) -> Space:
-        """Where to search for better latents than these (B, size): near them, in steps of a share of their size."""
+    def space(self, latents: Array, depth: int, codes: NDArray[np.uint8] | None = None) -> Space:
+        """Where to search for better latents of so many bits than these (B, size): near them, in steps of a share of
+        their size. Where longer codes begin with shorter ones, those that begin with `codes` (B, code_bytes)."""
         spread = np.sqrt(np.square(latents).mean(axis=1, keepdims=True))
         unbound = np.full_like(latents, np.inf)
-        return Space(latents, -unbound, unbound, STEP * spread, lambda u: self.unpack(self.pack(u)))
+        return Space(latents, -unbound, unbound, STEP * spread, lambda u: self.unpack(self.pack(u, depth)))
 
-    def draw(self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array]) -> Array:
-        """Latents (n, size) from the prior; `tensors` are those of `shapes`."""
+    def doubt(self, raw: Array) -> Array | None:
+        """The standard deviations (B, size) of the posterior, from the encoder's outputs; None where it has none."""
+        return None
+
+    def draw(
+        self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array], component: int | None = None
+    ) -> Array:
+        """Latents (n, size) from the prior, or from one component of it; `tensors` are those of `shapes`. Raises
+        ValueError where there is no such component."""
+        if component is not None:
+            raise ValueError(f"{self.prior} has no components")
         return rng.standard_normal((n, self.size), np.float32)
 
     def prior_mass(self, edges: NDArray[np.floating[Any]]) -> NDArray[np.float64] | None:

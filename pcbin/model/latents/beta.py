@@ -51,9 +51,17 @@ class Beta(Latent):
         """Bit planes, one after the other: of round(z (2^depth - 1)) the highest bits of all latents, then the second
         highest, ... The first plane alone is the code of depth 1."""
         depth = depth or self.depth
-        levels = np.rint(latents * np.float32((1 << depth) - 1)).astype(np.int64)
+        return self._planes(np.rint(latents * np.float32((1 << depth) - 1)).astype(np.int64), depth)
+
+    def refine(self, codes: NDArray[np.uint8], latents: Array, depth: int) -> NDArray[np.uint8]:
+        half = 1 << (depth - 1)
+        low = bits.unpack(codes) * half
+        levels = np.rint(latents * np.float32(2 * half - 1)).astype(np.int64)
+        return self._planes(np.clip(levels, low, low + half - 1), depth)
+
+    def _planes(self, levels: NDArray[np.int64], depth: int) -> NDArray[np.uint8]:
         planes = levels[:, None] >> np.arange(depth)[::-1, None] & 1
-        return bits.pack(planes.astype(bool)).reshape(len(latents), self.code_size(depth))
+        return bits.pack(planes.astype(bool)).reshape(len(levels), self.code_size(depth))
 
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
         depth = self.depth_of(codes.shape[1])
@@ -65,12 +73,21 @@ class Beta(Latent):
     def inputs(self) -> Inputs:
         return Inputs(2.0, -1.0)
 
-    def space(self, latents: Array) -> Space:
-        """[0, 1], rounded to bits; not so near the ends that a latent could not leave them."""
-        return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: (u > 0.5).astype(np.float32))
+    def space(self, latents: Array, depth: int, codes: NDArray[np.uint8] | None = None) -> Space:
+        """[0, 1], or the half of it that a code says, rounded to levels; not so near the ends that a latent could not
+        leave them."""
+        if codes is None:
+            return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: self.unpack(self.pack(u, depth)))
+        low = bits.unpack(codes) * np.float32(0.5)
+        start = np.clip(latents, low, low + np.float32(0.5))
+        return Space(start, low, low + np.float32(0.5), STEP / 2, lambda u: self.unpack(self.refine(codes, u, depth)))
 
-    def draw(self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array]) -> Array:
+    def draw(
+        self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array], component: int | None = None
+    ) -> Array:
         """Bits: those of the prior, all but 1 % of whose mass lies at 0 and 1."""
+        if component is not None:
+            raise ValueError(f"{self.prior} has no components")
         return rng.integers(2, size=(n, self.size)).astype(np.float32)
 
     def prior_mass(self, edges: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -21,5 +21,9 @@ class Normal(Latent):
     def mode(self, raw: Array) -> Array:
         return raw[:, : self.size]
 
+    def doubt(self, raw: Array) -> Array:
+        deviation: Array = np.exp(raw[:, self.size :] / 2)
+        return deviation
+
     def prior_mass(self, edges: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         return np.diff([(1 + erf(edge / sqrt(2))) / 2 for edge in edges])

@@ -1,0 +1,131 @@
+"""The cheapest form of a cloud that keeps a promise: its code, a code searched longer for, more bit planes, cells, all
+points. Knows a codec and single clouds, no files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin.archive import stored_size
+from pcbin.cloud import Frame
+from pcbin.codec import Codec
+from pcbin.effort import HIGHEST
+from pcbin.quantised import Quantised, coarsest
+
+HARDER = 3  # levels of effort that a second search is longer by
+FRAME = 2e-6  # radii that an archive's frame may move a point by
+
+Codes = NDArray[np.uint8]
+Distances = NDArray[np.float32]
+Search = Callable[[NDArray[np.float32], Codes], tuple[Codes, Distances]]  # for clouds and the codes they have
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a cloud: its code (n,) uint8, the bytes that refine it, and its points where it is stored; the
+    Chamfer distance to what these decode to, and whether that is what was promised."""
+
+    code: NDArray[np.uint8]
+    more: bytes
+    stored: NDArray[Any] | Quantised | None
+    distortion: float
+    within: bool
+
+
+class Cloud(Protocol):
+    """A cloud as the model takes it, `unit` (m, 3), and all of it in the world, `points` (N, 3), where it may have to
+    be stored."""
+
+    @property
+    def unit(self) -> NDArray[np.float32]: ...
+    @property
+    def points(self) -> NDArray[np.float64] | None: ...
+    @property
+    def frame(self) -> Frame: ...
+
+
+class Keeper:
+    """Looks for that form. Without `points`, among codes alone."""
+
+    def __init__(self, codec: Codec, points: bool = True) -> None:
+        model, latent = codec.model, codec.model.config.latent
+        effort = min(codec.effort + HARDER, HIGHEST)
+        self._first, self._points = codec.bytes, points
+        self._searched = Codec(model, effort, codec.bits)
+        deeper = [depth for depth in latent.depths if depth > codec.depth] if latent.binary else []
+        self._deeper = [Codec(model, effort, latent.size * depth) for depth in deeper]
+
+    def keep(
+        self, clouds: Sequence[Cloud], codes: NDArray[np.uint8], distances: NDArray[np.float32], limits: Sequence[float]
+    ) -> list[Kept]:
+        """The forms of clouds whose codes (B, n) are so far away (NaN: unknown) and may be as far as the limits.
+
+        Codes are measured against what the model takes, stored points against all points. What cannot be kept within
+        becomes the nearest of the codes.
+        """
+        forms = [self._coded(*item) for item in zip(codes, distances.tolist(), limits, strict=True)]
+        if all(form.within for form in forms):
+            return forms
+        self._try(lambda units, _: self._searched.measure(units), forms, clouds, limits, set(range(len(clouds))))
+        stored: dict[int, tuple[NDArray[Any] | Quantised, float]] = {}
+        room = [math.inf] * len(clouds)
+        for i, (cloud, form, limit) in enumerate(zip(clouds, forms, limits, strict=True)):
+            if self._points and not form.within and cloud.points is not None:
+                stored[i] = _cells(cloud.points, cloud.frame, limit) or (exact(cloud.points), 0.0)
+                room[i] = stored_size(stored[i][0])
+        self._deepen(forms, clouds, limits, room)
+        for i, (points, away) in stored.items():
+            if not forms[i].within:
+                forms[i] = Kept(forms[i].code, b"", points, away, True)
+        return forms
+
+    def _coded(self, code: NDArray[np.uint8], distance: float, limit: float) -> Kept:
+        more = code[self._first :].tobytes()
+        return Kept(code[: self._first], more, None, distance, not distance > limit)
+
+    def _deepen(
+        self, forms: list[Kept], clouds: Sequence[Cloud], limits: Sequence[float], room: Sequence[float]
+    ) -> None:
+        """More bit planes for those whose points would need more bytes. Where the most planes do not help, none do."""
+        if not self._deeper:
+            return
+        able = {i for i, form in enumerate(forms) if not form.within and room[i] > self._deeper[0].size - self._first}
+        deepest = list(forms)
+        self._try(self._deeper[-1].deepen, deepest, clouds, limits, able)
+        helped = {i for i in able if deepest[i].within}
+        for codec in self._deeper:
+            fits = {i for i in helped if room[i] > codec.size - self._first}
+            self._try(codec.deepen, forms, clouds, limits, fits)
+        for i in able - helped:
+            if room[i] == math.inf:
+                forms[i] = deepest[i]
+
+    def _try(
+        self, search: Search, forms: list[Kept], clouds: Sequence[Cloud], limits: Sequence[float], able: Collection[int]
+    ) -> None:
+        """Search codes of those forms that are not within their limits, and keep the nearer ones."""
+        chosen = [i for i in able if not forms[i].within]
+        if not chosen:
+            return
+        units, codes = np.stack([clouds[i].unit for i in chosen]), np.stack([forms[i].code for i in chosen])
+        for i, code, distance in zip(chosen, *search(units, codes), strict=True):
+            if distance < forms[i].distortion:
+                forms[i] = self._coded(code, float(distance), limits[i])
+
+
+def exact(points: NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
+    """The same numbers in the smaller type that holds them."""
+    with np.errstate(over="ignore"):
+        narrow = points.astype(np.float32)
+    return narrow if np.array_equal(narrow, points) else points
+
+
+def _cells(points: NDArray[np.float64], frame: Frame, limit: float) -> tuple[Quantised, float] | None:
+    """The coarsest cells that are within the limit of all points; None where it is finer than a frame is kept."""
+    rms = np.sqrt(limit / 2) - FRAME
+    return coarsest(frame.to_unit(points), 2 * rms**2) if rms > 0 else None
