@@ -100,7 +100,7 @@ def _squared(points: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArr
     """Squared distances (n, k)."""
     squared: NDArray[np.float32] = (centres**2).sum(axis=1) - 2 * points @ centres.T
     squared += (points**2).sum(axis=1)[:, None]
-    return squared
+    return np.maximum(squared, 0, out=squared)
 
 
 def _spread(points: NDArray[np.float32], k: int, rng: np.random.Generator) -> NDArray[np.float32]:
