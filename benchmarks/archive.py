@@ -36,10 +36,10 @@ def batches(n: int, *, frames: str = "unit", names: str = "sequential") -> Itera
         yield archive.Batch(
             random.integers(0, 256, (m, 16), np.uint8),
             [f"cloud_{start + i:07d}" if names == "sequential" else f"{hashes[i]:016x}" for i in range(m)],
-            np.zeros((m, 3)) if frames == "unit" else corner + tile * random.random((m, 3)),
-            np.ones(m) if frames == "unit" else random.uniform(1, 50, m),
-            np.full(m, 2048),
-            random.lognormal(-6, 0.6, m).astype(np.float32),
+            centres=np.zeros((m, 3)) if frames == "unit" else corner + tile * random.random((m, 3)),
+            radii=np.ones(m) if frames == "unit" else random.uniform(1, 50, m),
+            points=np.full(m, 2048),
+            distortion=random.lognormal(-6, 0.6, m).astype(np.float32),
         )
 
 
@@ -76,8 +76,8 @@ def cold(path: str, use: Callable[[archive.Archive, int], object], numbers: list
 
 def read_all(path: str) -> None:
     with archive.open(path) as opened:
-        for _ in opened.batches():
-            pass
+        for batch in opened.batches():
+            list(batch.names)
 
 
 CALLS: dict[str, Callable[..., object]] = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from pcbin.cli import options as o
 from pcbin.cli import report
 
@@ -22,12 +20,10 @@ def command(archive: str) -> None:
 
     with open(archive) as source:
         if report.is_json():
-            for record in source:
-                click.echo(report.to_json(_fields(record)))
+            report.echo_all(report.to_json(_fields(record)) for record in source)
         elif not report.is_quiet():
             report.echo(f"{'points':>12}  {'CD x 1e4':>8}  name")
-            for record in source:
-                report.echo(_line(record))
+            report.echo_all(_line(record) for record in source)
 
 
 def _distortion(record: Record) -> float | None:
