@@ -104,8 +104,6 @@ class Record:
     record. Records are equal when all they hold is.
     """
 
-    __slots__ = ("_values", "code", "index")
-
     index: int
     code: NDArray[np.uint8]
     name: str | None
@@ -119,19 +117,18 @@ class Record:
     def __init__(
         self, index: int, name: str | None, code: NDArray[np.uint8], frame: Frame | None = None, **values: Any
     ) -> None:
-        self.index, self.code = index, code
-        self._values = {"name": name, "frame": frame, **values}
+        self.__dict__.update(values, index=index, name=name, code=code, frame=frame)
 
     def __getattr__(self, name: str) -> Any:
         if name in _ONES:
-            return self._values.get(name)
+            return None
         raise AttributeError(name)
 
     @property
     def frame(self) -> Frame | None:
         """Its place, size and turn; of a record that has but a turn, in the unit sphere. Raises FormatError for a turn
         from the future."""
-        frame = self._values["frame"]
+        frame = self.__dict__["frame"]
         if isinstance(frame, Frame) or (frame is None and not self.turn):
             return frame
         turn = orientation.matrix(self.turn or 0)
@@ -146,7 +143,7 @@ class Record:
     def kept(self) -> NDArray[Any] | Quantised | None:
         """The points (N, 3) kept instead of a code's, or their cells in the unit sphere. Raises FormatError where they
         are damaged."""
-        stored = self._values.get("stored")
+        stored = self.__dict__.get("stored")
         return stored.points() if isinstance(stored, Stored) else stored
 
     @property
@@ -160,7 +157,7 @@ class Record:
 
     @property
     def stored_points(self) -> int | None:
-        stored = self._values.get("stored")
+        stored = self.__dict__.get("stored")
         return stored.count if isinstance(stored, Stored) else None if stored is None else len(stored)
 
     def _all(self) -> tuple[Any, ...]:

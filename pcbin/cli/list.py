@@ -27,18 +27,20 @@ def command(archive: str) -> None:
 
 
 def _distortion(record: Record) -> float | None:
-    known = record.distortion is not None and record.distortion == record.distortion
-    return record.distortion if known else None
+    found = record.distortion
+    return found if found == found else None
 
 
 def _line(record: Record) -> str:
-    points = "-" if record.points is None else f"{record.points:,}"
-    distance = "-" if (found := _distortion(record)) is None else report.cd(found)
+    points, distance, name, meta = record.points, _distortion(record), record.name, record.meta
+    shown = "-" if points is None else f"{points:,}"
     kept = "  stored" if record.stored_points is not None else ""
-    lying = f"  {words}" if (words := report.lying(record.frame)) else ""
-    meta = f"  {json.dumps(record.meta, ensure_ascii=False)}" if record.meta else ""
-    name = f"#{record.index}" if record.name is None else record.name
-    return f"{points:>12}  {distance:>8}  {name}{lying}{kept}{meta}"
+    lying = f"  {words}" if record.turn and (words := report.lying(record.frame)) else ""
+    told = f"  {json.dumps(meta, ensure_ascii=False)}" if meta else ""
+    return (
+        f"{shown:>12}  {'-' if distance is None else report.cd(distance):>8}"
+        f"  {f'#{record.index}' if name is None else name}{lying}{kept}{told}"
+    )
 
 
 def _fields(record: Record) -> dict[str, Any]:
