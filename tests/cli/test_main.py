@@ -52,7 +52,7 @@ pcbin.decode(pcbin.open("out.pcb")[0], model={str(tiny_model)!r})
         (("compress", "in", "out.npy"), 2, "out.npy: is no archive by its name; end it in .pcb"),
         (("compress", "nothing.ply", "out.pcb"), 3, "nothing.ply: cannot be read"),
         (("compress", "in", "out.pcb", "--model", "missing"), 5, "no model named missing"),
-        (("compress", "in", "out.pcb", "--drop", "colour"), 2, "cannot drop colour"),
+        (("compress", "in", "out.pcb", "--drop", "weight"), 2, "cannot drop weight"),
         (("compress", "in", "out.pcb", "--meta", "m.json"), 2, "m.json: cannot be read"),
         (("decompress", "taken.pcb", "out"), 4, "taken.pcb: "),
         (("info", "in/box1.npy"), 4, "box1.npy"),
