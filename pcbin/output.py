@@ -39,7 +39,7 @@ _cleared: set[str] = set()  # directories where this process has looked for what
 
 def exists(path: _Path) -> OutputError:
     """The error for a path that is taken."""
-    return OutputError("exists", path=path, remedy="choose another name, or allow it with overwrite=True")
+    return OutputError("exists", path=path, remedy="choose another name, or overwrite it with overwrite=True")
 
 
 def failed(path: _Path, error: OSError) -> OutputError:
