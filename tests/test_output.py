@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -108,7 +109,7 @@ def _what(argument):
     if not isinstance(argument, int):
         return "path"
     path = os.readlink(f"/proc/self/fd/{argument}")
-    return "directory" if os.path.isdir(path) else open(path, "rb").read()
+    return "directory" if os.path.isdir(path) else Path(path).read_bytes()
 
 
 def test_what_can_be_made_again_is_not_waited_for(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 
 from pcbin.archive import layout
@@ -31,8 +32,12 @@ def verify(place: Place | Archive) -> list[Damage]:
 
 
 def _verify(archive: Archive) -> list[Damage]:
+    with closing(UniqueNames()) as unique:
+        return _verify_with(archive, unique)
+
+
+def _verify_with(archive: Archive, unique: UniqueNames) -> list[Damage]:
     found = list(_structure(archive))
-    unique = UniqueNames()
     names: list[Summary | None] = []
     for k in range(len(archive.footer.chunks)):
         chunk, damages = _inspect(archive, k)

@@ -306,6 +306,11 @@ class UniqueNames:
             raise UsageError(f"the name {name!r} is already in the archive", remedy="give one of the two another name")
         self._note(names)
 
+    def close(self) -> None:
+        """Give the temporary file back."""
+        if self._spool is not None:
+            self._spool.close()
+
     def _ascending(self, names: list[bytes]) -> bool:
         if self._last is None or not names:
             return not names

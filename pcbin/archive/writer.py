@@ -187,7 +187,7 @@ class Writer:
     def _close(self) -> None:
         self._open = False
         self._pending = []
-        for spool in (self._codes, self._columns, self._index.spool):
+        for spool in (self._codes, self._columns, self._index.spool, self._unique):
             spool.close()
 
     def _assemble(self) -> None:

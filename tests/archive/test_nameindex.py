@@ -1,4 +1,5 @@
 import random
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ names = st.lists(st.binary(min_size=1, max_size=3), min_size=1, max_size=30)
 
 @given(st.lists(names, max_size=20), st.booleans())
 def test_unique_names_agree_with_a_set(batches: list[list[bytes]], ascending: bool) -> None:
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(nameindex, "RECENT", 4)
         patch.setattr(nameindex, "RUN", 16)
-        unique, known = UniqueNames(), set[bytes]()
+        unique, known = stack.enter_context(closing(UniqueNames())), set[bytes]()
         for batch in batches:
             batch = sorted(batch) if ascending else batch
             expected = [name in known or name in batch[:i] for i, name in enumerate(batch)]
