@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin import orientation, threads
+from pcbin import inputs, orientation, threads
 from pcbin.align import place
 from pcbin.cloud import Frame, clean
 from pcbin.effort import DEFAULT_EFFORT, stages
-from pcbin.errors import CloudError, ModelError
+from pcbin.errors import ModelError
 from pcbin.model import DEFAULT, Model, load
 from pcbin.neighbours import chamfer
 from pcbin.orientation import Align
@@ -24,12 +25,29 @@ SHARE = 32  # and that a thread is given at least
 _BYTES = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Code:
-    """One cloud's code, `bytes(code)` (16 of them for 128 bits), and the frame that puts it in its place."""
+    """One cloud's code, `bytes(code)` (16 of them for 128 bits), and the frame that puts it in its place.
+
+    Codes are equal, and hash alike, where both are."""
 
     data: bytes
     frame: Frame
+
+    def __repr__(self) -> str:
+        return f"<pcbin.Code {self.data.hex()}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self._value == other._value if isinstance(other, Code) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @property
+    def _value(self) -> tuple[object, ...]:
+        frame = self.frame
+        turn = None if frame.turn is None else frame.turn.tobytes()
+        return self.data, tuple(frame.centre.tolist()), frame.radius, turn
 
     def __bytes__(self) -> bytes:
         return self.data
@@ -136,7 +154,7 @@ def latents(model: Model, clouds: ArrayLike) -> NDArray[np.float32]:
 
 
 def encode(
-    cloud: ArrayLike | Sequence[ArrayLike],
+    cloud: ArrayLike | Iterable[ArrayLike],
     *,
     model: Model | str | os.PathLike[str] = DEFAULT,
     effort: int = DEFAULT_EFFORT,
@@ -148,7 +166,9 @@ def encode(
     """Encode one cloud, or each of a batch.
 
     Args:
-        cloud: (N, 3) of any real dtype, N >= 1; or a batch, (B, N, 3) or a list of (N, 3) arrays.
+        cloud: (N, 3) of any real dtype, N >= 1, or more columns, of which the first three count: an array, a masked
+            array, whose masked points are left out, a tensor on any device, or a list. Or a batch: (B, N, 3), a list
+            of clouds, a generator of them.
         model: a loaded model, a shipped model's name, or a model file's path.
         effort: how hard to search for a better code, 0 to 9, see `Codec`.
         bits: the length of the code, as the model has it where None. A longer code of a binary model begins with the
@@ -162,15 +182,16 @@ def encode(
         A `Code`; for a batch, a list of them.
 
     Raises:
-        CloudError: an array is no cloud, or holds no finite point.
+        CloudError: this is no cloud, or holds no finite point; in a batch it is told which.
         ModelError: the model cannot be loaded, or has no such rate.
         UsageError: a negative seed; an `effort`, `up` or `align` that is none of these.
     """
     codec, turn = Codec(load(model), effort, bits), orientation.up(up)
-    single, clouds = _clouds(cloud)
-    codes = []
-    for start in range(0, len(clouds), BATCH):
-        cleaned = [clean(points)[0] for points in clouds[start : start + BATCH]]
+    single, clouds = inputs.clouds(cloud)
+    numbered = enumerate(clouds)
+    codes: list[Code] = []
+    while batch := list(itertools.islice(numbered, BATCH)):
+        cleaned = [clean(points, None if single else f"cloud {i} of the batch")[0] for i, points in batch]
         framed = [place(codec.model, points, align=align, up=turn, effort=effort, seed=seed) for points in cleaned]
         packed = codec.encode(np.stack([unit for unit, _ in framed]))
         codes += [Code(code.tobytes(), frame) for code, (_, frame) in zip(packed, framed, strict=True)]
@@ -201,17 +222,6 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
         if (frame := getattr(code, "frame", None)) is not None:
             cloud[:] = frame.to_world(cloud)
     return clouds[0] if single else clouds
-
-
-def _clouds(cloud: ArrayLike | Sequence[ArrayLike]) -> tuple[bool, list[Any]]:
-    """Whether this is a single cloud, and the clouds."""
-    try:
-        if isinstance(cloud, list | tuple) and (not cloud or np.ndim(cloud[0]) == 2):
-            return False, list(map(np.asarray, cloud))
-        array = np.asarray(cloud)
-    except ValueError as error:
-        raise CloudError("has rows of unequal length", remedy="a cloud is (N, 3)") from error
-    return (False, list(array)) if array.ndim == 3 else (True, [array])
 
 
 def _packed(code: Any, model: Model) -> NDArray[np.uint8]:

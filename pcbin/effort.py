@@ -1,6 +1,6 @@
 """How hard to search for a code: the ladder of `effort`, from the encoder alone to the longest search.
 
-benchmarks/effort.py measures what each level costs and brings; docs/effort.md shows it.
+benchmarks/effort.py measures what each level costs and brings.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Stages = tuple[Stage, ...]
 
 LADDER: tuple[Stages, ...] = (
     (),
-    (Stage(6, 4),),
-    (Stage(12, 4),),
-    (Stage(16, 4), Stage(3, 1)),
-    (Stage(24, 4), Stage(6, 1)),
+    (Stage(8, 4),),
+    (Stage(12, 4), Stage(2, 1)),
+    (Stage(20, 4), Stage(4, 1)),
+    (Stage(24, 4), Stage(8, 1)),
     (Stage(32, 4), Stage(12, 1)),
-    (Stage(60, 4), Stage(20, 1)),
-    (Stage(60, 4), Stage(40, 1)),
-    (Stage(80, 4), Stage(80, 1)),
-    (Stage(100, 4), Stage(160, 1)),
+    (Stage(48, 4), Stage(20, 1)),
+    (Stage(60, 4), Stage(36, 1)),
+    (Stage(80, 4), Stage(70, 1)),
+    (Stage(100, 4), Stage(140, 1)),
 )
 HIGHEST = len(LADDER) - 1
 DEFAULT_EFFORT = 3

@@ -151,3 +151,34 @@ def test_effort_in_encode(model: pcbin.Model) -> None:
     np.testing.assert_allclose(after, plain.distortion(clouds, codes), rtol=1e-6)
     assert (after <= before).all()
     assert (after < before).any()
+
+
+def test_codes_compare_by_value(model: pcbin.Model) -> None:
+    cloud = _box(3000)
+    one, same, moved = (pcbin.encode(points, model=model) for points in (cloud, cloud.copy(), cloud + 1))
+    assert one == same
+    assert len({one, same, moved}) == 2
+    assert one != bytes(one)
+    assert repr(one) == f"<pcbin.Code {bytes(one).hex()}>"
+
+
+def test_forms_of_a_cloud(model: pcbin.Model) -> None:
+    torch = pytest.importorskip("torch")
+    cloud = _box(2500).astype(np.float32)
+    wanted = pcbin.encode(cloud, model=model)
+    masked = np.ma.masked_equal(np.concatenate([cloud, [[-9999, 0, 0]]]).astype(np.float32), -9999)
+    coloured = np.concatenate([cloud, RNG.random((2500, 4), np.float32)], axis=1)
+    tensor = torch.tensor(cloud, requires_grad=True)
+    for form in (cloud.tolist(), masked, coloured, tensor, (row for row in cloud), list(tensor)):
+        assert pcbin.encode(form, model=model) == wanted
+    for batch in ([cloud, tensor], (c for c in (cloud, masked)), torch.stack([tensor, tensor]), [cloud.tolist()] * 2):
+        assert pcbin.encode(batch, model=model) == [wanted, wanted]
+    assert pcbin.encode((c for c in ()), model=model) == []
+    assert pcbin.encode(tensor.bfloat16(), model=model) == pcbin.encode(tensor.bfloat16().float(), model=model)
+
+
+def test_a_bad_cloud_of_a_batch_is_named(model: pcbin.Model) -> None:
+    with pytest.raises(pcbin.CloudError, match="cloud 2 of the batch"):
+        pcbin.encode([_box(5), _box(9), np.full((4, 3), np.nan)], model=model)
+    with pytest.raises(pcbin.UsageError, match="is no seed"):
+        pcbin.encode(_box(5), model=model, seed=None)  # type: ignore[arg-type]
