@@ -32,7 +32,10 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
             members = {info.filename[:-4]: info for info in arrays}
             axes = [members.get(axis) or members.get(axis.upper()) for axis in "xyz"]
             if not set(USUAL) & set(members) and None not in axes:
-                yield Cloud(np.stack([_axis(archive, info, size) for info in axes if info], axis=1))
+                points = np.stack([_axis(archive, info, size) for info in axes if info], axis=1)
+                if not len(points):
+                    raise CloudError("holds no points", remedy="leave it out")
+                yield Cloud(points)
                 return
             info = _choose(archive, members)
             with archive.open(info) as member:

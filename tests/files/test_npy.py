@@ -174,6 +174,7 @@ class TestNpz:
             (packed(), "no cloud"),
             (packed(a=np.zeros(3), b=np.zeros(4)), "no cloud"),
             (packed(a=np.zeros(3)), r"shape \(3,\)"),
+            (packed(x=np.zeros(0), y=np.zeros(0), z=np.zeros(0)), "holds no points"),
             (packed(points=np.zeros((3, 50))), "transposed"),
         ],
     )
