@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin import archive, cluster, latent, search
+from pcbin import archive, cluster, files, latent, search
 from pcbin.algebra import Algebra, Bits, Prior, algebra_of
 from pcbin.align import place
 from pcbin.archive import Archive
 from pcbin.bits import Codes
 from pcbin.cloud import Frame, normalise
 from pcbin.codec import Codec
-from pcbin.errors import ModelError, RecordError, UsageError
+from pcbin.errors import CloudError, ModelError, RecordError, UsageError
 from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load, loads, shipped
+from pcbin.neighbours import chamfer
 from pcbin.prior import SIZES
 from pcbin.shapes import Cloud, Shapes
 from pcbin.sources import Originals, read_one
@@ -32,6 +33,8 @@ from pcbin.sources import Originals, read_one
 PathLike = str | os.PathLike[str]
 Query = PathLike | ArrayLike  # a record's name or number, a cloud file, or a cloud (N, 3)
 TOP = 100  # records that are decoded to be re-ranked
+ALIKE = 8e-4  # Chamfer distance of decodes up to which two shapes count as one
+DECODED = 256  # pairs decoded at a time
 
 
 class Collection:
@@ -149,22 +152,42 @@ class Collection:
 
     # --- what is like what -------------------------------------------------------------------------------------
 
-    def search(self, query: Query, k: int = 10, *, rerank: bool = False, seed: int = 0) -> Shapes:
+    def where(self, filters: Mapping[str, str]) -> NDArray[np.int64]:
+        """The records whose metadata has, for each of these keys, a value (as text) that matches the pattern."""
+        found = []
+        for record in self.archive:
+            meta = record.meta or {}
+            if all(key in meta and fnmatch.fnmatchcase(str(meta[key]), text) for key, text in filters.items()):
+                found.append(record.index)
+        return np.array(found, np.int64)
+
+    def search(
+        self,
+        query: Query,
+        k: int = 10,
+        *,
+        rerank: bool = False,
+        among: NDArray[np.int64] | None = None,
+        seed: int = 0,
+    ) -> Shapes:
         """The k records nearest to a shape by the distance of their codes, Hamming's of bits and Euclid's of others; a
         record does not find itself.
 
-        `rerank` decodes the best 100 and orders them by Chamfer distance to the query's points. Columns "record",
-        "bits" or "distance" and, re-ranked, "CD". Raises UsageError unless there are k records to find; else as
-        `look_up`.
+        `rerank` decodes the best 100 and orders them by Chamfer distance to the query's points; `among` restricts all
+        to some records, see `where`. Columns "record", "bits" or "distance" and, re-ranked, "CD". Raises UsageError
+        unless there are k records to find; else as `look_up`.
         """
         itself = -1
         with suppress(RecordError):
             itself = self.find(query) if isinstance(query, str) else -1
-        others = len(self.codes) - (itself >= 0)
+        every = np.arange(len(self.codes)) if among is None else among
+        others = len(every) - int(itself in every)
         if not 1 <= k <= others:
             raise UsageError(f"has {others} records to find, not {k}", path=self.archive.path, remedy="ask for fewer")
         code, cloud, _ = self.look_up(query, seed)
-        hits = self.algebra.search(self.codes, code, min(others, max(k, TOP) if rerank else k) + (itself >= 0))
+        codes = self.codes if among is None else self.codes[among]
+        hits = self.algebra.search(codes, code, min(others, max(k, TOP) if rerank else k) + len(every) - others)
+        hits = replace(hits, indices=every[hits.indices])
         hits = hits.only(hits.indices != itself)
         if rerank:
             hits = search.rerank(hits, self.codes, cloud, self.codec.decode)
@@ -173,6 +196,31 @@ class Collection:
         if hits.chamfer is not None:
             columns["CD"] = hits.chamfer.tolist()
         return replace(self.named(hits.indices.tolist()), columns=columns, given=[cloud])
+
+    def search_files(
+        self, paths: Iterable[PathLike], k: int = 10, *, seed: int = 0, **options: Any
+    ) -> Iterator[tuple[str, Shapes | CloudError]]:
+        """`search` for each cloud file, and all those below directories: its path, and what is nearest to it or what is
+        wrong with it."""
+        for source in files.find(paths):
+            try:
+                yield str(source.path), self.search(source.path, k, seed=seed, **options)
+            except CloudError as error:
+                yield str(source.path), error
+
+    def duplicates(self, within: int = 0, cd: float = ALIKE) -> list[NDArray[np.int64]]:
+        """The records of groups of near-identical shapes, the largest group first: codes that are equal or chained by
+        pairs that differ in at most `within` bits and whose decodes are at most `cd` apart (Chamfer, mean form)."""
+
+        def alike(a: Codes, b: Codes) -> NDArray[np.bool_]:
+            part = range(0, len(a), DECODED)
+            decode = self.codec.decode
+            distances = [chamfer(decode(a[i : i + DECODED]), decode(b[i : i + DECODED])) for i in part]
+            return np.concatenate(distances) <= cd if distances else np.zeros(0, bool)
+
+        if within and self.archive.header.code != "bits":
+            raise UsageError("codes that are no bits do not differ in some", path=self.archive.path, remedy="within 0")
+        return search.groups(self.archive.codes, within, alike if within else None)
 
     def clusters(
         self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0

@@ -8,26 +8,28 @@ from pcbin.cli import options as o
 from pcbin.cli import report
 
 within = click.option("--within", default=0, show_default=True, type=click.IntRange(0), help="Bits that may differ.")
+alike = click.option(
+    "--alike", type=o.distance, default=8, show_default=True, metavar="CD", help="CD x 1e4 of decodes."
+)
 out = click.option("-o", "--out", type=o.archive_place, help="An archive of all but what is surplus.")
 
 
-@o.verb(o.archive, within, out, o.force)
-def command(archive: str, within: int, out: str | None, overwrite: bool) -> None:
-    """Find the groups of records of ARCHIVE whose codes are equal, or differ in a few bits from one to the
-    next."""
+@o.verb(o.archive, within, alike, out, o.model, o.force)
+def command(archive: str, within: int, alike: float, out: str | None, model: str | None, overwrite: bool) -> None:
+    """Find the groups of records of ARCHIVE whose codes are equal, or differ in a few bits from one to the next while
+    their decodes are at most --alike apart. The first of each group is kept, the others are surplus."""
     import numpy as np
 
     from pcbin.archive import extract
     from pcbin.collection import Collection
-    from pcbin.search import groups
 
-    with Collection(archive) as collection:
-        found = groups(collection.archive.codes, within)
+    with Collection(archive, model) as collection:
+        found = collection.duplicates(within, alike)
         names = [[collection.name(int(i)) for i in group] for group in found]
-        surplus = sum(len(group) - 1 for group in found)
         if out is not None:
             kept = np.setdiff1d(np.arange(len(collection)), [i for group in found for i in group[1:]])
             extract(archive, out, kept, overwrite=overwrite)
-    lines = [f"{len(group)}: {', '.join(group)}" for group in names]
-    lines += [f"{len(names):,} groups, {surplus:,} of {len(collection):,} records are surplus"]
+    surplus = [name for group in names for name in group[1:]]
+    lines = [f"{first}: {', '.join(others)}" for first, *others in names]
+    lines += [f"{len(names):,} groups, {len(surplus):,} of {len(collection):,} records are surplus"]
     report.show({"groups": names, "surplus": surplus}, lines)

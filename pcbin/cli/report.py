@@ -110,11 +110,15 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def records(columns: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> None:
     """Facts as lines, columns as a table. What is called CD or MMD-CD is shown x 1e4, in JSON as it is."""
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     lines = [f"{_title(name)}: {_text(name, value)}" for name, value in facts.items()]
-    if rows:
-        lines += table([list(map(_title, columns)), *([_text(*item) for item in row.items()] for row in rows)])
-    show({**facts, "records": rows}, lines)
+    if some := rows(columns):
+        lines += table([list(map(_title, columns)), *([_text(*item) for item in row.items()] for row in some)])
+    show({**facts, "records": some}, lines)
+
+
+def rows(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Columns as a row for each record."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def fact(name: str, value: Any) -> str:

@@ -12,6 +12,7 @@ import pcbin.cli
 from pcbin import archive, errors, files, search
 from pcbin.archive import Batch, Header
 from pcbin.collection import Collection
+from pcbin.metrics import chamfer
 from pcbin.model import load
 from pcbin.prior import load as load_prior
 from pcbin.sampling import prior_of
@@ -210,13 +211,56 @@ def test_search_hands_out_what_it_finds(run, model, collection, tmp_path):
 
 def test_dedupe_lists_groups_and_keeps_the_first(run, collection, tmp_path):
     told = run("dedupe", collection, "-o", tmp_path / "once.pcb", "--json")
-    assert told == {"groups": [["table/28", "table/29"]], "surplus": 1}
+    assert told == {"groups": [["table/28", "table/29"]], "surplus": ["table/29"]}
     codes, names, frames = codes_of(tmp_path / "once.pcb")
     assert len(codes) == COUNT - 1
     assert "table/28" in names
     assert "table/29" not in names
     assert frames[28].centre == pytest.approx([84, 85, 86], abs=1e-5)
     assert "1 of 30 records are surplus" in run("dedupe", collection)
+
+
+def test_dedupe_is_confirmed_by_shape(run, model, tmp_path, tiny_model):
+    held, rng = load(tiny_model), np.random.default_rng(0)
+    codes = np.repeat(rng.integers(0, 256, (1, 16), np.uint8), 129, axis=0)
+    codes[1:] ^= np.packbits(np.eye(128, dtype=bool), axis=1, bitorder="little")
+    clouds = held.decode_codes(codes)
+    away = np.array([chamfer(clouds[0], cloud) for cloud in clouds])
+    near, far = int(away[1:].argmin()) + 1, int(away.argmax())
+    with archive.create(tmp_path / "in.pcb", Header(held.name, held.sha256)) as writer:
+        writer.write(Batch(codes[[0, near, far]], names=["one", "near", "far"]))
+    limit = 1e4 * (away[near] + away[far]) / 2
+    told = run("dedupe", tmp_path / "in.pcb", "--within", 1, "--alike", limit, "--json", *model)
+    assert told == {"groups": [["one", "near"]], "surplus": ["near"]}
+    assert len(run("dedupe", tmp_path / "in.pcb", "--within", 1, "--alike", 1e6, "--json", *model)["surplus"]) == 2
+    assert run("dedupe", tmp_path / "in.pcb", "--json")["groups"] == []
+
+
+def test_search_for_many_files_and_among_some_records(run, model, collection, tmp_path, tiny_model):
+    for name in ("a.ply", "b/c.npy"):
+        files.write(tmp_path / "many" / name, np.random.default_rng(len(name)).normal(size=(300, 3)))
+    told = run("search", collection, "--queries", tmp_path / "many", "-k", 2, "--json", *model)
+    assert [path.rpartition("many/")[2] for path in told["queries"]] == ["a.ply", "b/c.npy"]
+    alone = run("search", collection, tmp_path / "many" / "a.ply", "-k", 2, "--json", *model)["records"]
+    assert [row["name"] for row in told["queries"][str(tmp_path / "many" / "a.ply")]] == [row["name"] for row in alone]
+    (tmp_path / "many" / "bad.ply").write_bytes(b"?")
+    with pytest.raises(errors.PartialError, match="1 of 3 files were skipped"):
+        run("search", collection, "--queries", tmp_path / "many", "-k", 2, *model)
+    held = load(tiny_model)
+    with (
+        archive.open(collection) as source,
+        archive.create(tmp_path / "m.pcb", Header(held.name, held.sha256)) as writer,
+    ):
+        meta = [{"label": "red" if i % 3 else "blue", "n": i} for i in range(COUNT)]
+        writer.write(Batch(np.array(source.codes), names=list(source.names), meta=meta))
+    told = run("search", tmp_path / "m.pcb", "table/28", "-k", 9, "--filter", "label=bl*", "--json", *model)
+    assert all(row["record"] % 3 == 0 for row in told["records"])
+    told = run(
+        "search", tmp_path / "m.pcb", "0", "-k", 1, "--filter", "label=blue", "--filter", "n=3", "--json", *model
+    )
+    assert [row["record"] for row in told["records"]] == [3]
+    with pytest.raises(errors.UsageError, match="has 9 records to find, not 10"):
+        run("search", tmp_path / "m.pcb", "0", "-k", 10, "--filter", "label=blue", *model)
 
 
 def test_cluster_writes_a_table_an_archive_and_a_picture(run, model, collection, tmp_path):
