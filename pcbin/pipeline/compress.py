@@ -17,7 +17,7 @@ import numpy as np
 from pcbin import archive, files, orientation
 from pcbin.align import Convention
 from pcbin.archive import Archive, Batch, Writer
-from pcbin.codec import Codec
+from pcbin.codec import BATCH, Codec
 from pcbin.collection import load_for
 from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, UsageError
@@ -32,7 +32,7 @@ from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Decoder, Orientation, Summary, Tally, ratio
 from pcbin.shapes import header_of, placed
 
-PER_SHARE = 16  # files that go to a process together
+PER_SHARE = 64  # files that go to a process together, where there are several
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -210,7 +210,9 @@ def _fill(
     total = sum(1 for _ in files.find(paths, plan.reading)) if progress else 0
     finished = 0
     passed_over: Counter[str] = Counter()
-    for encoded in spread(partial(encode_files, plan), _shares(files.find(paths, plan.reading, passed_over)), jobs):
+    for encoded in spread(
+        partial(encode_files, plan), _shares(files.find(paths, plan.reading, passed_over), jobs), jobs
+    ):
         names = _unique(encoded.names, writer)
         renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
         tally.notes += [
@@ -290,9 +292,10 @@ def _checked(
     return sources
 
 
-def _shares(sources: Iterator[CloudFile]) -> Iterator[Share]:
+def _shares(sources: Iterator[CloudFile], jobs: int) -> Iterator[Share]:
+    each = BATCH if jobs == 1 else PER_SHARE
     for number in itertools.count():
-        if not (some := list(itertools.islice(sources, PER_SHARE))):
+        if not (some := list(itertools.islice(sources, each))):
             return
         yield Share(number, some)
 
