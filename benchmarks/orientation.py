@@ -1,10 +1,10 @@
 """What turning clouds is worth: distortion, time and search of clouds that lie as they lie.
 
-    python benchmarks/orientation.py POOL.npz... [--model shapes-128] [--clouds 60] [--effort 0]
+    python benchmarks/orientation.py POOL.npz... [--model shapes-128] [--effort 0] [--clouds 60] [--tables 2]
 
-Pools are arrays as `pcbin train` takes them, z up; of the test split of each so many clouds are judged (for the search,
-and for a whole collection, all of the first pool's). Set OPENBLAS_NUM_THREADS and NUMBA_NUM_THREADS to 1 for
-times that compare.
+Pools are arrays as `pcbin train` takes them, z up; clouds are of their test split. What --up auto finds is shown for
+all pools; the distortion by every option for so many clouds of the first two (--tables); compressing a collection, and
+search, for all clouds of the first. Set OPENBLAS_NUM_THREADS and NUMBA_NUM_THREADS to 1 for times that compare.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pcbin import orientation
 from pcbin.align import place
 from pcbin.cli.report import cd, table
 from pcbin.codec import Codec
+from pcbin.effort import DEFAULT_EFFORT
 from pcbin.model import load
 from pcbin.neighbours import chamfer
 from pcbin.orientation import ALIGN, Align, Turns
@@ -72,11 +73,13 @@ def precision(codes: NDArray[np.uint8], labels: NDArray[np.str_]) -> float:
     return float(np.mean(shares))
 
 
-def compress(clouds: Clouds, model: str, up: str, folder: Path) -> tuple[float, float, str]:
+def compress(clouds: Clouds, model: str, effort: int, up: str, folder: Path) -> tuple[float, float, str]:
     """Mean distortion and seconds of compressing an array of clouds, and how they were taken to lie."""
     np.save(folder / "clouds.npy", clouds)
     started = time.perf_counter()
-    summary = pcbin.compress(folder / "clouds.npy", folder / "out.pcb", model=model, up=up, force=True)
+    summary = pcbin.compress(
+        folder / "clouds.npy", folder / "out.pcb", model=model, effort=effort, up=up, overwrite=True
+    )
     assert summary.distortion is not None
     return summary.distortion.mean, time.perf_counter() - started, summary.orientation.convention
 
@@ -87,13 +90,14 @@ def main() -> None:
     parser.add_argument("--model", default="shapes-128")
     parser.add_argument("--clouds", type=int, default=60)
     parser.add_argument("--effort", type=int, default=0)
+    parser.add_argument("--tables", type=int, default=2)
     options = parser.parse_args()
     codec = Codec(load(options.model), options.effort)
     tests = [pool.part("test") for pool in load_pools(options.pools)]
     sampled = [halves(part.points) for part in tests]
 
     rows = [["pool", "lying", *(f"{align}, ms" for align in ALIGN)]]
-    for part, (clouds, other) in zip(tests, sampled, strict=True):
+    for part, (clouds, other) in list(zip(tests, sampled, strict=True))[: options.tables]:
         chosen = np.random.default_rng(0).permutation(len(clouds))[: options.clouds]
         floor = float(chamfer(clouds[chosen], other[chosen]).mean())
         print(f"{part.name}: {len(chosen)} clouds, noise floor {cd(floor)}", flush=True)
@@ -105,7 +109,7 @@ def main() -> None:
     print("\nmean CD x 1e4, and milliseconds per cloud, by --align")
     print("\n".join(table(rows)), flush=True)
 
-    print(f"\nwhat --up auto finds (of {options.clouds} clouds at most)")
+    print("\nwhat --up auto finds, and (from how many clouds); ? is undecided")
     rows = [["pool", "z up", "y up", "-x up"]]
     with tempfile.TemporaryDirectory() as folder:
         for part, (clouds, _) in zip(tests, sampled, strict=True):
@@ -113,7 +117,7 @@ def main() -> None:
             for axis in rows[0][1:]:
                 turn = orientation.axis_turns()[orientation.up(axis.removesuffix(" up"))]
                 np.save(Path(folder, "clouds.npy"), lie(clouds, turn.T))
-                told = convention(codec.model, [Path(folder, "clouds.npy")])
+                told = convention(codec.model, [Path(folder, "clouds.npy")], effort=DEFAULT_EFFORT)
                 row.append(f"{orientation.describe(told.number)}{'' if told.clear else '?'} ({told.clouds})")
             rows.append(row)
         print("\n".join(table(rows)), flush=True)
@@ -121,18 +125,20 @@ def main() -> None:
         clouds, part = sampled[0][0], tests[0]
         print(f"\ncompress, {len(clouds)} clouds of {part.name}")
         rows = [["lying", "--up", "found", "CD x 1e4", "seconds"]]
+        compress(clouds[:64], options.model, options.effort, "z", Path(folder))  # warm
         y_up = lie(clouds, orientation.axis_turns()[orientation.up("y")].T)
         for way, lying, up in (("z up", clouds, "z"), ("y up", y_up, "z"), ("y up", y_up, "auto")):
-            mean, seconds, found_up = compress(lying, options.model, up, Path(folder))
+            mean, seconds, found_up = compress(lying, options.model, options.effort, up, Path(folder))
             rows.append([way, up, found_up, cd(mean), f"{seconds:.2f}"])
         print("\n".join(table(rows)), flush=True)
 
     print(f"\nshare of the {NEAREST} nearest with the same label, {len(clouds)} clouds of {part.name}")
-    rows = [["lying", "none", "full"]]
+    rows = [["lying", "--align none", "--align full"]]
     for way, turns in ways(len(clouds)).items():
         lying = lie(clouds, turns)
-        rows.append([way, *(f"{precision(coded(codec, lying, how)[0], part.labels):.2f}" for how in ("none", "full"))])
-    print("\n".join(table(rows)))
+        hows: tuple[Align, ...] = ("none", "full") if way in ("z up", "any turn") else ("none",)
+        rows.append([way, *(f"{precision(coded(codec, lying, how)[0], part.labels):.2f}" for how in hows)])
+    print("\n".join(table([row + [""] * (3 - len(row)) for row in rows])))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def compress(
     codec_model = load(model, device=device)
     header = header_of(Codec(codec_model, bits=bits))
     reading = _reading(reading, codec_model, seed)
-    convention = _convention(codec_model, sources, up, align, jobs, reading)
+    convention = _convention(codec_model, sources, up, align, effort, jobs, reading)
     plan = EncodePlan(
         codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
     )
@@ -164,14 +164,14 @@ def append(
 
 
 def _convention(
-    model: Model, paths: list[PathLike], up: str, align: str, jobs: int, reading: files.Options
+    model: Model, paths: list[PathLike], up: str, align: str, effort: int, jobs: int, reading: files.Options
 ) -> Convention:
     """What turn all clouds get before each is aligned. Aligned by right angles or more, it does not matter."""
     if up != "auto":
         return Convention(orientation.up(up), 0, True)
     if align in ("axes", "full"):
         return Convention(0, 0, True)
-    return told_from_sample(model, paths, jobs=jobs, reading=reading)
+    return told_from_sample(model, paths, effort=effort, jobs=jobs, reading=reading)
 
 
 def _rate(source: Archive, model: Model, bits: int | None) -> int:

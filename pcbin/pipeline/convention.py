@@ -17,35 +17,42 @@ from numpy.typing import NDArray
 from pcbin import align, files
 from pcbin.align import Convention
 from pcbin.cloud import clean, normalise
+from pcbin.effort import DEFAULT_EFFORT, LADDER
 from pcbin.errors import CloudError, ExtraError
 from pcbin.model import Model
 
-LEAST, MOST = 2, 16  # clouds of which all turns are tried
-ONE_IN, MORE_IN = 50, 15  # one of so many clouds, and one of so many for the turns that lead
-MORE = 48  # of those at most
+MOST, MORE = 16, 48  # clouds of which all turns are tried, and those that lead
+SHARE = 0.1  # of the time of compressing
+ALL, LEADING = 11.0, 2.5  # such trials of one cloud take as long as encoding, decoding and measuring so many
 AHEAD = 4096  # clouds of one file that the sample is drawn from
 
 T = TypeVar("T")
 
 
 def convention(
-    model: Model, paths: Iterable[str | os.PathLike[str]], *, jobs: int = 1, reading: files.Options = files.PLAIN
+    model: Model,
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    effort: int = DEFAULT_EFFORT,
+    jobs: int = 1,
+    reading: files.Options = files.PLAIN,
 ) -> Convention:
     """What turn the clouds of a collection of files have in common, see `align.convention`.
 
-    `jobs` processes will share the compressing, but not this. Files that cannot be read are passed over.
+    The harder compressing searches for codes, the more clouds are looked at; `jobs` processes share it, but not this.
+    Files that cannot be read are passed over.
     """
-    rng = np.random.default_rng(0)
+    rng, time = np.random.default_rng(0), SHARE * _time(effort) / jobs
     sources, known = _some(files.find(paths), MOST + MORE, rng)
     clouds: list[NDArray[np.float32]] = []
     for source in sources:
-        if len(clouds) >= sum(_worth(known // jobs)):
+        if len(clouds) >= sum(_worth(known * time)):
             break
         with suppress(CloudError, ExtraError):
             arrays, count = _some(itertools.islice(files.read(source.path, reading, _unheard), AHEAD), MOST + MORE, rng)
             known += count - 1
             clouds += [normalise(clean(array)[0], model.config.points)[0] for array in arrays]
-    thorough, more = _worth(known // jobs)
+    thorough, more = _worth(known * time)
     chosen = [clouds[i] for i in rng.permutation(len(clouds))[: thorough + more]]
     return align.convention(model, chosen, thorough)
 
@@ -54,9 +61,14 @@ def _unheard(note: str) -> None:
     """What there is to tell of a file is told when it is coded."""
 
 
-def _worth(clouds: int) -> tuple[int, int]:
-    """How many of so many clouds are worth a look with all turns, and with those that lead."""
-    return min(LEAST + clouds // ONE_IN, MOST), min(clouds // MORE_IN, MORE)
+def _time(effort: int) -> float:
+    """How long a cloud takes with this effort, in times without: a step of search on all points is about one more."""
+    return 1 + sum(stage.steps / stage.thinning for stage in LADDER[effort])
+
+
+def _worth(time: float) -> tuple[int, int]:
+    """Of how many clouds to try all turns, and those that lead: half of the time each, but a look is always taken."""
+    return max(1, min(int(time / 2 / ALL), MOST)), max(1, min(int(time / 2 / LEADING), MORE))
 
 
 def _some(items: Iterator[T], most: int, rng: np.random.Generator) -> tuple[list[T], int]:
