@@ -1,6 +1,6 @@
 """How hard to search for a code: the ladder of `effort`, from the encoder alone to the longest search.
 
-benchmarks/effort.py measures what each level costs and brings.
+benchmarks/effort.py measures what each level costs and brings, docs/effort.md shows it.
 """
 
 from __future__ import annotations
