@@ -59,7 +59,7 @@ def main() -> None:
         table.writerows(rows)
         return
     backend = neighbours.backend().__name__.rpartition(".")[2]
-    ladder = [[[stage.steps, stage.thinning] for stage in stages] for stages in LADDER]
+    ladder = [[[[stage.steps, stage.thinning] for stage in one] for one in rounds] for rounds in LADDER]
     about = {"model": model.name, "sha256": model.sha256, "clouds": len(clouds), "split": options.split}
     print(
         json.dumps({**about, "threads": threads.count(), "backend": backend, "ladder": ladder, "rows": rows}, indent=1)

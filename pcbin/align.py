@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pcbin import orientation
 from pcbin.cloud import Frame, normalise
-from pcbin.effort import LADDER, Stages
+from pcbin.effort import LADDER, Rounds
 from pcbin.errors import UsageError
 from pcbin.model import Model
 from pcbin.neighbours import pairs
@@ -64,7 +64,7 @@ def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0,
             step /= 2
     if effort:
         finalists = np.append(finalists, best)
-        best = int(finalists[misfits(model, cloud, finalists, stages=LADDER[min(effort, TOGETHER)]).argmin()])
+        best = int(finalists[misfits(model, cloud, finalists, rounds=LADDER[min(effort, TOGETHER)]).argmin()])
     return best
 
 
@@ -136,19 +136,19 @@ def candidates(cloud: NDArray[np.float32], align: str, up: int = 0) -> Numbers:
 
 
 def misfits(
-    model: Model, cloud: NDArray[np.float32], turns: Numbers, points: int | None = None, stages: Stages = ()
+    model: Model, cloud: NDArray[np.float32], turns: Numbers, points: int | None = None, rounds: Rounds = ()
 ) -> NDArray[np.float64]:
     """How far the decode is from a cloud turned by each of the turns (n,): (n,) Chamfer distances.
 
     The code is the encoder's, made of so many `points` (None, of all), and the distance an estimate from COMPARED
-    points of each and all of the other; with `stages` the code is searched, and the distance exact.
+    points of each and all of the other; with `rounds` the code is searched, and the distance exact.
     """
     found = np.empty(len(turns))
     for start in range(0, len(turns), BATCH):
         part = slice(start, start + BATCH)
         units = np.stack([Frame.of(cloud, turn).to_unit(cloud) for turn in orientation.unpack(turns[part])])
-        if stages:
-            found[part] = model.refined(units, stages)[1]
+        if rounds:
+            found[part] = model.refined(units, rounds)[1]
         else:
             codes = model.codes(units if points is None else units[:, _some(len(cloud), points)])
             found[part] = _sampled_chamfer(units, model.decode_codes(codes))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pcbin import inputs, orientation, threads
 from pcbin.align import place
 from pcbin.cloud import Frame, clean
-from pcbin.effort import DEFAULT_EFFORT, stages
+from pcbin.effort import DEFAULT_EFFORT, rounds
 from pcbin.errors import ModelError
 from pcbin.model import DEFAULT, Model, load
 from pcbin.neighbours import chamfer
@@ -71,7 +71,7 @@ class Codec:
         self.size = latent.code_size(self.depth)
         self.bytes = latent.code_size(latent.depth) if latent.binary else self.size
         self.points = model.config.points
-        self._stages = stages(effort)
+        self._rounds = rounds(effort)
 
     def encode(self, clouds: ArrayLike) -> NDArray[np.uint8]:
         """Clouds (B, points, 3) of the unit sphere to codes (B, size) uint8."""
@@ -121,7 +121,7 @@ class Codec:
         found, distances = np.empty((len(clouds), self.size), np.uint8), np.empty(len(clouds), np.float32)
 
         def work(part: slice) -> None:
-            found[part], distances[part] = self.model.refined(clouds[part], self._stages, self.depth, codes[part])
+            found[part], distances[part] = self.model.refined(clouds[part], self._rounds, self.depth, codes[part])
 
         self._share(work, len(clouds))
         return found, distances
@@ -130,8 +130,8 @@ class Codec:
         codes, distances = np.empty((len(clouds), self.size), np.uint8), np.full(len(clouds), np.nan, np.float32)
 
         def work(part: slice) -> None:
-            if self._stages:
-                codes[part], distances[part] = self.model.refined(clouds[part], self._stages, self.depth)
+            if self._rounds:
+                codes[part], distances[part] = self.model.refined(clouds[part], self._rounds, self.depth)
                 return
             codes[part] = self.model.codes(clouds[part], self.depth)
             if measure:

@@ -18,25 +18,30 @@ class Stage:
     thinning: int
 
 
-Stages = tuple[Stage, ...]
+Round = tuple[Stage, ...]
+"""from coarse to fine, cooling down"""
+Rounds = tuple[Round, ...]
+"""each from the best that the ones before found"""
 
-LADDER: tuple[Stages, ...] = (
+_WARM: Round = (Stage(48, 4), Stage(20, 1))
+_AGAIN: tuple[Round, ...] = ((Stage(12, 4), Stage(12, 1)), *3 * ((Stage(20, 4), Stage(20, 1)),))
+LADDER: tuple[Rounds, ...] = (
     (),
-    (Stage(8, 4),),
-    (Stage(12, 4), Stage(2, 1)),
-    (Stage(20, 4), Stage(4, 1)),
-    (Stage(24, 4), Stage(8, 1)),
-    (Stage(32, 4), Stage(12, 1)),
-    (Stage(48, 4), Stage(20, 1)),
-    (Stage(60, 4), Stage(36, 1)),
-    (Stage(80, 4), Stage(70, 1)),
-    (Stage(100, 4), Stage(140, 1)),
+    ((Stage(8, 4),),),
+    ((Stage(12, 4), Stage(2, 1)),),
+    ((Stage(20, 4), Stage(4, 1)),),
+    ((Stage(24, 4), Stage(8, 1)),),
+    ((Stage(32, 4), Stage(12, 1)),),
+    (_WARM,),
+    (_WARM, *_AGAIN[:1]),
+    (_WARM, *_AGAIN[:2]),
+    (_WARM, *_AGAIN),
 )
 HIGHEST = len(LADDER) - 1
 DEFAULT_EFFORT = 3
 
 
-def stages(effort: int) -> Stages:
+def rounds(effort: int) -> Rounds:
     """The search of a level. Raises UsageError when there is no such level."""
     if not isinstance(effort, int) or not 0 <= effort <= HIGHEST:
         raise UsageError(f"{effort!r} is no effort", remedy=f"0 (the encoder alone) to {HIGHEST} (the longest search)")

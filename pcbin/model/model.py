@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin.effort import Stages
+from pcbin.effort import Rounds
 from pcbin.errors import ExtraError, ModelError
 from pcbin.model import engine
 from pcbin.model.config import Config
@@ -111,7 +111,7 @@ class Model:
         return depth
 
     def refined(
-        self, clouds: ArrayLike, stages: Stages, depth: int | None = None, codes: NDArray[np.uint8] | None = None
+        self, clouds: ArrayLike, rounds: Rounds, depth: int | None = None, codes: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], Array]:
         """Clouds (B, points, 3) to the best codes (B, n), with `depth` bits for each latent, that a search finds from
         the encoder's on, and their distortion: Chamfer distances (B,), mean form. See `pcbin.model.refine`.
@@ -125,11 +125,11 @@ class Model:
         objective, latents = self._decoder.objective(batch, latent.inputs), self.latents(batch)
         if codes is None:
             first = latent.depth if latent.binary else depth
-            found, distances = refine(objective, latent.space(latents, first), stages)
+            found, distances = refine(objective, latent.space(latents, first), rounds)
             codes = latent.pack(found, first)
             if first == depth:
                 return codes, distances
-        found, distances = refine(objective, latent.space(latents, depth, codes), stages)
+        found, distances = refine(objective, latent.space(latents, depth, codes), rounds)
         return latent.refine(codes, found, depth), distances
 
     def decode(self, latents: ArrayLike) -> Array:

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.effort import Stages
+from pcbin.effort import Round, Rounds
 
 Array = NDArray[np.float32]
 MOMENTUM, SCALE = 0.8, 0.999  # Adam's two averages
@@ -37,23 +37,33 @@ class Objective(Protocol):
 @dataclass(frozen=True)
 class Space:
     """Where to search: from `start` (B, size) within `low` and `high` (broadcast), at most `step` at a time, for what
-    `rounding` makes of it."""
+    `rounding` makes of it. A further round starts from the best, moved by `reach` from the ends 0 and 1."""
 
     start: Array
     low: Array | float
     high: Array | float
     step: Array | float
     rounding: Callable[[Array], Array]
+    reach: float = 0.0
 
 
-def refine(objective: Objective, space: Space, stages: Stages) -> tuple[Array, Array]:
-    """Rounded latents (B, size) and their Chamfer distances (B,), none larger than that of the start, rounded.
+def refine(objective: Objective, space: Space, rounds: Rounds) -> tuple[Array, Array]:
+    """Rounded latents (B, size) and their Chamfer distances (B,), none larger than that of the start, rounded, nor than
+    after the first few of the rounds.
 
     What becomes of a cloud depends on nothing else in its batch.
     """
-    u = np.clip(space.start, space.low, space.high)
     best = space.rounding(space.start)
     distances = objective.distances(best)
+    u = space.start
+    for stages in rounds:
+        _descend(objective, space, np.clip(u, space.low, space.high), stages, best, distances)
+        u = best + space.reach * (1 - 2 * best)
+    return best, distances
+
+
+def _descend(objective: Objective, space: Space, u: Array, stages: Round, best: Array, distances: Array) -> None:
+    """One round from u, that leaves in `best` and `distances` what is better."""
     total, step = sum(stage.steps for stage in stages), 0
     average, square = np.zeros_like(u), np.zeros_like(u)
     for stage in stages:
@@ -72,7 +82,6 @@ def refine(objective: Objective, space: Space, stages: Stages) -> tuple[Array, A
             u = np.clip(u - space.step * left * direction, space.low, space.high)
     z = space.rounding(u)
     _keep(best, distances, z, objective.distances(z))
-    return best, distances
 
 
 def _keep(best: Array, distances: Array, tried: Array, found: Array) -> None:

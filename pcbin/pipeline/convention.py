@@ -63,7 +63,7 @@ def _unheard(note: str) -> None:
 
 def _time(effort: int) -> float:
     """How long a cloud takes with this effort, in times without: a step of search on all points is about one more."""
-    return 1 + sum(stage.steps / stage.thinning for stage in LADDER[effort])
+    return 1 + sum(stage.steps / stage.thinning for stages in LADDER[effort] for stage in stages)
 
 
 def _worth(time: float) -> tuple[int, int]:

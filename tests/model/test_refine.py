@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pcbin import neighbours
-from pcbin.effort import LADDER, Stage, stages
+from pcbin.effort import LADDER, Stage, rounds
 from pcbin.errors import UsageError
 from pcbin.model import Model, engine, load
 from pcbin.neighbours import plain
@@ -65,7 +65,7 @@ def test_search_comes_nearer(make_model: Callable[..., Path], kind: str, effort:
     model = load(make_model(kind, kind=kind))
     _, clouds = near(model, 6)
     before = neighbours.chamfer(clouds, model.decode_codes(model.codes(clouds)))
-    codes, distances = model.refined(clouds, stages(effort))
+    codes, distances = model.refined(clouds, rounds(effort))
     np.testing.assert_allclose(distances, neighbours.chamfer(clouds, model.decode_codes(codes)), rtol=1e-5)
     assert (distances <= before).all()
     assert distances.mean() < before.mean()
@@ -73,7 +73,7 @@ def test_search_comes_nearer(make_model: Callable[..., Path], kind: str, effort:
 
 def test_a_cloud_does_not_depend_on_its_company(model: Model) -> None:
     _, clouds = near(model, 45)
-    search = (Stage(4, 4), Stage(2, 1))
+    search = ((Stage(4, 4), Stage(2, 1)), (Stage(2, 1),))
     codes, distances = model.refined(clouds, search)
     order = RNG.permutation(45)
     for part in (order[:1], order[:5], order[5:29], order):
@@ -84,26 +84,35 @@ def test_a_cloud_does_not_depend_on_its_company(model: Model) -> None:
 
 def test_so_it_is_where_rows_are_not_alike(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     _, clouds = near(model, 20)
-    codes, _ = model.refined(clouds, (Stage(2, 4),))
+    codes, _ = model.refined(clouds, ((Stage(2, 4),),))
     monkeypatch.setattr(engine, "_rows_alike", lambda *_: False)
-    whole, _ = model.refined(clouds, (Stage(2, 4),))
-    part, _ = model.refined(clouds[3:7], (Stage(2, 4),))
+    whole, _ = model.refined(clouds, ((Stage(2, 4),),))
+    part, _ = model.refined(clouds[3:7], ((Stage(2, 4),),))
     np.testing.assert_array_equal(part, whole[3:7])
     assert np.unpackbits(codes ^ whole).mean() < 0.02
 
 
+def test_a_further_round_makes_no_cloud_worse(model: Model) -> None:
+    _, clouds = near(model, 16)
+    search = 3 * ((Stage(4, 4), Stage(4, 1)),)
+    found = [model.refined(clouds, search[:count])[1] for count in (1, 2, 3)]
+    assert (found[1] <= found[0]).all()
+    assert (found[2] <= found[1]).all()
+    assert found[2].mean() < found[0].mean()
+
+
 def test_numpy_finds_as_good_codes_as_numba(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     _, clouds = near(model, 8)
-    _, compiled = model.refined(clouds, stages(3))
+    _, compiled = model.refined(clouds, rounds(3))
     monkeypatch.setattr(neighbours, "backend", lambda: plain)
-    _, numpy = model.refined(clouds, stages(3))
+    _, numpy = model.refined(clouds, rounds(3))
     assert numpy.mean() == pytest.approx(compiled.mean(), rel=0.02)
 
 
 def test_levels() -> None:
-    steps = [[sum(stage.steps / stage.thinning for stage in level)] for level in LADDER]
+    steps = [sum(stage.steps / stage.thinning for stages in level for stage in stages) for level in LADDER]
     assert steps == sorted(steps)
-    assert stages(0) == ()
+    assert rounds(0) == ()
     for effort in (-1, len(LADDER), 1.5, "9", None):
         with pytest.raises(UsageError, match="is no effort"):
-            stages(effort)  # type: ignore[arg-type]
+            rounds(effort)  # type: ignore[arg-type]

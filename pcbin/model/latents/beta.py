@@ -16,7 +16,7 @@ from pcbin.model.refine import Space
 
 CONCENTRATIONS = (1e-3, 1e3)  # the range of a posterior's alpha and beta, softplus of the raw outputs
 PRIOR = 0.01
-MARGIN = 0.05
+MARGIN, REACH = 0.05, 0.2  # from 0 and 1, where a latent may come to lie, and where a bit starts anew
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Beta(Latent):
         """[0, 1], or the half of it that a code says, rounded to levels; not so near the ends that a latent could not
         leave them."""
         if codes is None:
-            return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: self.unpack(self.pack(u, depth)))
+            reach = REACH if depth == self.depth else 0.0
+            return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: self.unpack(self.pack(u, depth)), reach)
         low = bits.unpack(codes) * np.float32(0.5)
         start = np.clip(latents, low, low + np.float32(0.5))
         return Space(start, low, low + np.float32(0.5), STEP / 2, lambda u: self.unpack(self.refine(codes, u, depth)))
