@@ -68,8 +68,17 @@ def test_compress_options(pcbin, clouds, tmp_path, tiny_model) -> None:
         assert archive[1].name is None
         assert archive[1].frame is None
         assert archive.model_bytes
-    stored = pcbin("compress", "in", "s.pcb", "--model", tiny_model, "--store-above", "1")
-    assert "stored      5 clouds" in stored.stdout
+    kept = pcbin("compress", "in", "s.pcb", "--model", tiny_model, "--max-cd", "0", "--json")
+    assert {form["name"]: form["clouds"] for form in json.loads(kept.stdout)["mix"]} == {"points": 5}
+    broken = pcbin(
+        "compress", "in", "b.pcb", "--model", tiny_model, "--max-cd", "0.1x", "--codes-only", "--effort", "0"
+    )
+    assert broken.returncode == 10
+    assert "b.pcb is complete, but 5 clouds are farther than promised (box0: " in broken.stderr
+    assert "farther than promised 5:" in broken.stdout
+    refused = pcbin("compress", "in", "r.pcb", "--model", tiny_model, "--bits", "300")
+    assert refused.returncode == 5
+    assert "makes no codes of 300 bits; choose 128, 256" in refused.stderr
     assert pcbin("decompress", "out.pcb", "decoded").stdout == "decoded: 2 clouds\n"
 
 

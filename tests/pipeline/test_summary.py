@@ -13,6 +13,7 @@ from pcbin.metrics import noise_floor
 from pcbin.model import load
 from pcbin.pipeline import compress
 from pcbin.pipeline.advice import advise
+from pcbin.pipeline.encode import EncodePlan
 from pcbin.pipeline.summary import Distances
 
 NAN = np.float32(np.nan)
@@ -71,7 +72,7 @@ def test_nothing_is_advised_at_the_floor(tiny_model: Path) -> None:
     distances.add("a", np.array([1], np.float32), None, np.array([0.95], np.float32))
     found = distances.summary()
     assert found is not None
-    assert advise(load(tiny_model), 0, "none", [np.zeros((2048, 3), np.float32)], found, 0) == []
+    assert advise(load(tiny_model), EncodePlan(load(tiny_model)), [np.zeros((2048, 3), np.float32)], found, 0) == []
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,12 @@ class Beta(Latent):
         start = np.clip(latents, low, low + np.float32(0.5))
         return Space(start, low, low + np.float32(0.5), STEP / 2, lambda u: self.unpack(self.refine(codes, u, depth)))
 
+    def doubt(self, raw: Array) -> Array:
+        """The probability of the less likely bit, which is what makes bits flip."""
+        mean = self.mode(raw)
+        less: Array = np.minimum(mean, 1 - mean)
+        return less
+
     def draw(
         self, n: int, rng: np.random.Generator, tensors: Mapping[str, Array], component: int | None = None
     ) -> Array:
