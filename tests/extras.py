@@ -51,20 +51,24 @@ def _needed(name: str, extra: str) -> list[str]:
     return [what for what, found in zip(requirements, asked, strict=True) if found is None or found.group(1) == extra]
 
 
-class _Blocked(MetaPathFinder):
-    def __init__(self, modules: set[str]) -> None:
-        self.modules = modules
+class _Without(MetaPathFinder):
+    """A finder that does not find some modules."""
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] in self.modules:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    def __init__(self, finder: Any, modules: set[str]) -> None:
+        self.finder, self.modules = finder, modules
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        return None if name.partition(".")[0] in self.modules else self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.finder, name)
 
 
 def block(extras: list[str]) -> None:
     """From now on, no import of what these extras do not bring."""
     allowed, homes = installed(extras), metadata.packages_distributions()
     foreign = {module for module, names in homes.items() if not {_name(name) for name in names} & allowed}
-    sys.meta_path.insert(0, _Blocked(foreign))
+    sys.meta_path[:] = [_Without(finder, foreign) for finder in sys.meta_path]
 
 
 if __name__ == "__main__":

@@ -268,7 +268,7 @@ def test_cluster_writes_a_table_an_archive_and_a_picture(run, model, collection,
         "cluster", collection, "-k", 4, "--csv", tmp_path / "c.csv", "-o", tmp_path / "c.pcb",
         "--picture", tmp_path / "c.png", "--json", *model,
     )  # fmt: skip
-    rows = list(csv.DictReader((tmp_path / "c.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     sizes = [sum(row["cluster"] == str(c) for row in rows) for c in range(4)]
     assert [int(row["size"]) for row in told["records"]] == sizes == sorted(sizes, reverse=True)
     with archive.open(tmp_path / "c.pcb") as made:

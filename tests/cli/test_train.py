@@ -16,6 +16,8 @@ import pcbin.cli
 from pcbin import files
 from pcbin.errors import OutputError, TrainingError, UsageError
 from pcbin.model import load
+
+pytest.importorskip("torch", reason="needs pcbin[train]")
 from pcbin.train import finetune, procedural
 
 RECIPE = """
