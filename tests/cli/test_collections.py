@@ -184,3 +184,18 @@ def test_demo(pcbin, tmp_path, tiny_model) -> None:
             assert 1 < float(floor) < 50
     assert (outdir / "demo.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert pcbin("demo", "--model", tiny_model).returncode == 0
+
+
+def test_how_clouds_were_turned_is_told(pcbin, clouds, tmp_path, tiny_model) -> None:
+    told = pcbin("compress", "in", "y.pcb", "--model", tiny_model, "--up", "-y").stdout.splitlines()
+    assert "lying       -y up" in told
+    assert "lying       -y up" in pcbin("info", "y.pcb").stdout.splitlines()
+    rows = pcbin("list", "y.pcb").stdout.splitlines()[1:]
+    assert all(row.endswith("  -y up") for row in rows)
+    record = json.loads(pcbin("list", "y.pcb", "--json").stdout.splitlines()[0])
+    assert record["turn"] == [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+    aligned = pcbin("compress", "in", "full.pcb", "--model", tiny_model, "--align", "full").stdout
+    assert "clouds, each its own way (--align full)" in aligned
+    assert json.loads(pcbin("info", "full.pcb", "--json").stdout)["align"] == "full"
+    wrong = pcbin("compress", "in", "no.pcb", "--model", tiny_model, "--up", "w")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
