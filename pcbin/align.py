@@ -18,7 +18,7 @@ from pcbin.effort import LADDER, Rounds
 from pcbin.errors import UsageError
 from pcbin.model import Model
 from pcbin.neighbours import pairs
-from pcbin.orientation import ALIGN, AXIS_TURNS, QUARTERS, Numbers, Turns
+from pcbin.orientation import ALIGN, AXIS_TURNS, QUARTERS, UPS, Numbers, Turns
 
 SKETCH = 512  # points of a cloud that geometry looks at, and candidates are encoded from
 COMPARED = 128  # points of a cloud and of its decode that are compared with all of the other
@@ -32,7 +32,6 @@ YAWS = np.radians(np.arange(0, 90, 3))
 NEARBY, ROUNDS = np.radians(4), 4  # the first step from the best candidate, and how many are tried
 TOGETHER = 2  # the effort at most with which turns are compared
 FREE = {"yaw": [2, 5], "full": [0, 1, 2, 3, 4, 5]}  # which steps of `orientation.around` an `align` may take
-LEADERS = 3  # turns that are tried on all clouds of a sample, beside none
 CLEARLY = 3.0  # standard errors
 DEVIATION = 0.4  # of ln(misfit / misfit with another turn) between clouds, at least
 TINY = 1e-9  # a misfit below which it is none
@@ -51,20 +50,20 @@ def best_turn(model: Model, cloud: NDArray[np.float32], align: str, up: int = 0,
     numbers = candidates(cloud, align, up)
     if len(numbers) == 1:
         return int(numbers[0])
-    finalists = numbers[np.argsort(misfits(model, cloud, numbers, SKETCH), kind="stable")[:FINALISTS]]
-    found = misfits(model, cloud, finalists)
+    finalists = numbers[np.argsort(misfits(model, _turned(cloud, numbers), SKETCH), kind="stable")[:FINALISTS]]
+    found = misfits(model, _turned(cloud, finalists))
     best, least = int(finalists[found.argmin()]), found.min()
     step = NEARBY
     for _ in range(ROUNDS if align in FREE else 0):
         near = orientation.around(orientation.unpack([best]), np.array([step]))[0, FREE[align]]
-        found = misfits(model, cloud, numbers := orientation.pack(near))
+        found = misfits(model, _turned(cloud, numbers := orientation.pack(near)))
         if found.min() < least:
             best, least = int(numbers[found.argmin()]), found.min()
         else:
             step /= 2
     if effort:
         finalists = np.append(finalists, best)
-        best = int(finalists[misfits(model, cloud, finalists, rounds=LADDER[min(effort, TOGETHER)]).argmin()])
+        best = int(finalists[misfits(model, _turned(cloud, finalists), rounds=LADDER[min(effort, TOGETHER)]).argmin()])
     return best
 
 
@@ -90,34 +89,39 @@ class Convention:
     clear: bool
 
 
-def convention(model: Model, clouds: Sequence[NDArray[np.float32]], thorough: int) -> Convention:
+def convention(model: Model, clouds: Sequence[NDArray[np.float32]]) -> Convention:
     """What turn clouds (points, 3) of the unit sphere have in common, if they lie alike.
 
-    Of the first so many, `thorough`, all axis turns are tried; of the others those that lead. A turn is better by the
-    mean of ln(misfit / misfit with another turn), and clearly so if that is more than CLEARLY standard errors below 0;
-    the errors of few clouds are not believed to be small, and none deviates by less than DEVIATION.
+    A third of them says which axis is up, the others whether that is so, and with which quarter turn about it. A turn
+    is better by the mean of ln(misfit / misfit with another turn), and clearly so if that is more than CLEARLY standard
+    errors below 0; the errors of few clouds are not believed to be small, and none deviates by less than DEVIATION.
     """
-    if not clouds or thorough < 1:
-        return Convention(0, 0, False)
-    turns = np.arange(AXIS_TURNS)
-    found = [np.log(misfits(model, cloud, turns, SKETCH) + TINY) for cloud in clouds[:thorough]]
-    best = np.mean(found, axis=0).argsort(kind="stable")[:LEADERS]
-    leaders = np.unique([0, *best, *(best // QUARTERS * QUARTERS)])
-    rest = [np.log(misfits(model, cloud, leaders, SKETCH) + TINY) for cloud in clouds[thorough:]]
-    logs = np.concatenate([np.stack(found)[:, leaders], *(row[None] for row in rest)])
+    if len(clouds) < 2:
+        return Convention(0, len(clouds), False)
+    first = max(1, len(clouds) // 3)
+    ups = QUARTERS * np.arange(len(UPS))
+    plain = ups[_logs(model, clouds[:first], ups).mean(axis=0).argmin()]
+    turns = np.unique([0, *range(plain, plain + QUARTERS)])
+    logs = _logs(model, clouds[first:], turns)
 
     def clearly(one: int, other: int) -> bool:
         gain = logs[:, one] - logs[:, other]
         error = max(gain.std(), DEVIATION) / np.sqrt(len(gain))
         return bool(gain.mean() < -CLEARLY * error)
 
-    winner = int(logs.mean(axis=0).argmin())
-    plain = int(np.searchsorted(leaders, leaders[winner] // QUARTERS * QUARTERS))
-    if clearly(plain, 0) and not clearly(winner, plain):
-        winner = plain  # nothing speaks for turning it about the vertical as well
-    if clearly(winner, 0):
-        return Convention(int(leaders[winner]), len(logs), True)
-    return Convention(0, len(logs), winner == 0)
+    best, level = int(logs.mean(axis=0).argmin()), int(np.searchsorted(turns, plain))
+    if clearly(level, 0) and not clearly(best, level):
+        best = level  # nothing speaks for turning it about the vertical as well
+    if clearly(best, 0):
+        return Convention(int(turns[best]), len(clouds), True)
+    return Convention(0, len(clouds), best == 0)
+
+
+def _logs(model: Model, clouds: Sequence[NDArray[np.float32]], turns: Numbers) -> NDArray[np.float64]:
+    """The logarithms (m, n) of the misfits of m clouds with n turns."""
+    turned = np.concatenate([_turned(cloud, turns) for cloud in clouds])
+    logs: NDArray[np.float64] = np.log(misfits(model, turned, SKETCH) + TINY)
+    return logs.reshape(len(clouds), len(turns))
 
 
 def candidates(cloud: NDArray[np.float32], align: str, up: int = 0) -> Numbers:
@@ -136,23 +140,27 @@ def candidates(cloud: NDArray[np.float32], align: str, up: int = 0) -> Numbers:
 
 
 def misfits(
-    model: Model, cloud: NDArray[np.float32], turns: Numbers, points: int | None = None, rounds: Rounds = ()
+    model: Model, clouds: NDArray[np.float32], points: int | None = None, rounds: Rounds = ()
 ) -> NDArray[np.float64]:
-    """How far the decode is from a cloud turned by each of the turns (n,): (n,) Chamfer distances.
+    """How far the decodes are from clouds (n, points, 3) of the unit sphere: (n,) Chamfer distances.
 
     The code is the encoder's, made of so many `points` (None, of all), and the distance an estimate from COMPARED
     points of each and all of the other; with `rounds` the code is searched, and the distance exact.
     """
-    found = np.empty(len(turns))
-    for start in range(0, len(turns), BATCH):
-        part = slice(start, start + BATCH)
-        units = np.stack([Frame.of(cloud, turn).to_unit(cloud) for turn in orientation.unpack(turns[part])])
+    found = np.empty(len(clouds))
+    for start in range(0, len(clouds), BATCH):
+        some = clouds[start : start + BATCH]
         if rounds:
-            found[part] = model.refined(units, rounds)[1]
+            found[start : start + BATCH] = model.refined(some, rounds)[1]
         else:
-            codes = model.codes(units if points is None else units[:, _some(len(cloud), points)])
-            found[part] = _sampled_chamfer(units, model.decode_codes(codes))
+            codes = model.codes(some if points is None else some[:, _some(some.shape[1], points)])
+            found[start : start + BATCH] = _sampled_chamfer(some, model.decode_codes(codes))
     return found
+
+
+def _turned(cloud: NDArray[np.float32], turns: Numbers) -> NDArray[np.float32]:
+    """A cloud (points, 3) turned by each of the turns (n,), in the unit sphere: (n, points, 3)."""
+    return np.stack([Frame.of(cloud, turn).to_unit(cloud) for turn in orientation.unpack(turns)])
 
 
 def tightness(points: NDArray[np.float32], turns: Turns) -> NDArray[np.float64]:

@@ -21,9 +21,9 @@ from pcbin.effort import DEFAULT_EFFORT, LADDER
 from pcbin.errors import CloudError, ExtraError
 from pcbin.model import Model
 
-MOST, MORE = 16, 48  # clouds of which all turns are tried, and those that lead
+LEAST, MOST = 6, 64  # clouds that are looked at
 SHARE = 0.1  # of the time of compressing
-ALL, LEADING = 11.0, 2.5  # such trials of one cloud take as long as encoding, decoding and measuring so many
+LOOK, STEP = 7.0, 0.7  # how long a look takes, and a step of search on all points, in times of a cloud without search
 AHEAD = 4096  # clouds of one file that the sample is drawn from
 
 T = TypeVar("T")
@@ -43,18 +43,16 @@ def convention(
     Files that cannot be read are passed over.
     """
     rng, time = np.random.default_rng(0), SHARE * _time(effort) / jobs
-    sources, known = _some(files.find(paths), MOST + MORE, rng)
+    sources, known = _some(files.find(paths), MOST, rng)
     clouds: list[NDArray[np.float32]] = []
     for source in sources:
-        if len(clouds) >= sum(_worth(known * time)):
+        if len(clouds) >= _worth(known * time):
             break
         with suppress(CloudError, ExtraError):
-            arrays, count = _some(itertools.islice(files.read(source.path, reading, _unheard), AHEAD), MOST + MORE, rng)
+            arrays, count = _some(itertools.islice(files.read(source.path, reading, _unheard), AHEAD), MOST, rng)
             known += count - 1
             clouds += [normalise(clean(array)[0], model.config.points)[0] for array in arrays]
-    thorough, more = _worth(known * time)
-    chosen = [clouds[i] for i in rng.permutation(len(clouds))[: thorough + more]]
-    return align.convention(model, chosen, thorough)
+    return align.convention(model, [clouds[i] for i in rng.permutation(len(clouds))[: _worth(known * time)]])
 
 
 def _unheard(note: str) -> None:
@@ -62,13 +60,13 @@ def _unheard(note: str) -> None:
 
 
 def _time(effort: int) -> float:
-    """How long a cloud takes with this effort, in times without: a step of search on all points is about one more."""
-    return 1 + sum(stage.steps / stage.thinning for stages in LADDER[effort] for stage in stages)
+    """How long a cloud takes with this effort, in times without."""
+    return 1 + STEP * sum(stage.steps / stage.thinning for stages in LADDER[effort] for stage in stages)
 
 
-def _worth(time: float) -> tuple[int, int]:
-    """Of how many clouds to try all turns, and those that lead: half of the time each, but a look is always taken."""
-    return max(1, min(int(time / 2 / ALL), MOST)), max(1, min(int(time / 2 / LEADING), MORE))
+def _worth(time: float) -> int:
+    """How many clouds may be looked at in a time."""
+    return max(LEAST, min(int(time / LOOK), MOST))
 
 
 def _some(items: Iterator[T], most: int, rng: np.random.Generator) -> tuple[list[T], int]:

@@ -15,7 +15,7 @@ from pcbin.collection import Collection
 from pcbin.errors import UsageError
 from pcbin.metrics import chamfer
 from pcbin.pipeline import append, compress, decompress
-from pcbin.pipeline.convention import ALL, LEADING, MORE, MOST, SHARE, _some, _time, _worth, convention
+from pcbin.pipeline.convention import LEAST, LOOK, MOST, SHARE, _some, _time, _worth, convention
 
 SAMPLES = Path(pcbin.__file__).parent / "samples"
 UTM = np.array([512345.25, 5412345.5, 250.0])
@@ -171,10 +171,9 @@ def test_an_archive_aligned_in_a_later_way_can_be_read_but_not_added_to(packed: 
 @pytest.mark.parametrize("effort", [0, 3, 9])
 def test_the_sample_is_small_beside_the_collection(effort: int) -> None:
     for count in (1, 10, 100, 1000, 10_000, 10**6):
-        thorough, more = _worth(SHARE * count * _time(effort))
-        assert 1 <= thorough <= MOST
-        assert 1 <= more <= MORE
-        assert (thorough - 1) * ALL + (more - 1) * LEADING <= SHARE * count * _time(effort)
+        time = SHARE * count * _time(effort)
+        assert LEAST <= _worth(time) <= MOST
+        assert (_worth(time) - LEAST) * LOOK <= time
 
 
 def test_the_sample_is_drawn_evenly() -> None:
