@@ -42,10 +42,15 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "pcbin plot sheet samples.pcb {} --sources samples",
     ),
     (
+        "sample.png",
+        "New shapes from the prior that ships with the model, fitted to the codes of its training shapes.",
+        "pcbin sample new.pcb -n 16 --picture {}",
+    ),
+    (
         "sample-uniform.png",
         "New shapes from 128 coin tosses each, the prior of the reference work. Codes of real shapes are not spread "
         "so: most of these are no thing.",
-        "pcbin sample new/ -n 16 --picture {}",
+        "pcbin sample coins.pcb -n 16 --uniform --picture {}",
     ),
     (
         "sample-like.png",
