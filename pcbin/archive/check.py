@@ -10,7 +10,7 @@ from pcbin.archive import layout
 from pcbin.archive.chunk import Chunk
 from pcbin.archive.columns import BY_ID, title
 from pcbin.archive.faults import bad
-from pcbin.archive.nameindex import FENCES, HASHES, Summary, UniqueNames, matches, summary
+from pcbin.archive.nameindex import FENCES, HASHES, ChunkNames, UniqueNames, matches, summary
 from pcbin.archive.packing import BytesColumn
 from pcbin.archive.reader import Archive
 from pcbin.archive.record import Damage
@@ -38,7 +38,7 @@ def _verify(archive: Archive) -> list[Damage]:
 
 def _verify_with(archive: Archive, unique: UniqueNames) -> list[Damage]:
     found = list(_structure(archive))
-    names: list[Summary | None] = []
+    names: list[ChunkNames | None] = []
     for k in range(len(archive.footer.chunks)):
         chunk, damages = _inspect(archive, k)
         found += damages
@@ -100,7 +100,7 @@ def _twice(unique: UniqueNames, names: list[bytes], first: int) -> Iterator[Dama
         unique.add(fresh)
 
 
-def _indexes(archive: Archive, names: list[Summary | None]) -> Iterator[Damage]:
+def _indexes(archive: Archive, names: list[ChunkNames | None]) -> Iterator[Damage]:
     """Name indexes that do not lead to the names that are there."""
     for row, part in enumerate(archive.footer.names):
         start, count, kind = int(part["chunk"]), int(part["chunks"]), int(part["kind"])

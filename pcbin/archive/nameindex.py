@@ -35,7 +35,7 @@ PAGE_ENTRY = np.dtype([("length", "<u4"), ("records", "<u4"), ("crc", "<u4")])
 
 
 @dataclass(frozen=True)
-class Part:
+class _Part:
     """One NAME block: its kind, the chunks it covers, its payload, and how much of that the block's checksum covers."""
 
     kind: int
@@ -59,7 +59,7 @@ class NameIndex:
         if names:
             self.spool.write(np.fromiter(map(zlib.crc32, names), np.uint32, len(names)).tobytes())
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[_Part]:
         """The blocks of the index; none for chunks without names."""
         hashed = _overlap([fence for fence in self._fences if fence]) > MOST_OVERLAP
         self.spool.seek(0)
@@ -68,7 +68,7 @@ class NameIndex:
                 yield from self._hashes(start, end)
             else:
                 payload = pack_names([name for fence in self._fences[start:end] if fence for name in fence])
-                yield Part(FENCES, start, end - start, payload, len(payload))
+                yield _Part(FENCES, start, end - start, payload, len(payload))
 
     def _groups(self) -> Iterator[tuple[int, int]]:
         """Runs of chunks with names, small enough for one block."""
@@ -81,12 +81,12 @@ class NameIndex:
             if fence is None:
                 start = i + 1
 
-    def _hashes(self, start: int, end: int) -> Iterator[Part]:
+    def _hashes(self, start: int, end: int) -> Iterator[_Part]:
         """One part, or none if too many names share the beginning of their hash: then readers search."""
         counts = self._counts[start:end]
         hashes = np.frombuffer(self.spool.read(4 * sum(counts)), np.uint32)
         if packed := pack_hashes(hashes, np.repeat(np.arange(end - start, dtype=np.uint16), counts)):
-            yield Part(HASHES, start, end - start, *packed)
+            yield _Part(HASHES, start, end - start, *packed)
 
 
 def _overlap(fences: list[tuple[bytes, bytes]]) -> int:
@@ -235,7 +235,7 @@ class Lookup:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ChunkNames:
     """What an index must know of a chunk's names."""
 
     low: bytes
@@ -243,11 +243,11 @@ class Summary:
     hashes: NDArray[np.uint64]
 
 
-def summary(names: list[bytes]) -> Summary:
-    return Summary(min(names), max(names), np.fromiter(map(zlib.crc32, names), np.uint64, len(names)))
+def summary(names: list[bytes]) -> ChunkNames:
+    return ChunkNames(min(names), max(names), np.fromiter(map(zlib.crc32, names), np.uint64, len(names)))
 
 
-def matches(payload: bytes, checksum: int, kind: int, chunks: list[Summary]) -> bool:
+def matches(payload: bytes, checksum: int, kind: int, chunks: list[ChunkNames]) -> bool:
     """Whether a whole payload is the index of these chunks."""
     checked = table_size(page_bits(payload)) if kind == HASHES else len(payload)
     if crc(payload[:checked]) != checksum:

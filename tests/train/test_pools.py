@@ -9,8 +9,8 @@ import zstandard
 import pcbin
 from pcbin import files
 from pcbin.cloud import Frame
+from pcbin.collection import load_for
 from pcbin.errors import TrainingError
-from pcbin.model import load
 from pcbin.train import pools
 from pcbin.train.config import HELD
 
@@ -81,7 +81,7 @@ def test_an_archive_is_decoded_by_the_model_it_carries(tmp_path: Path, tiny_mode
     assert len(pool) == 6
     assert sorted(set(pool.labels)) == ["chairs", "tables"]
     with pcbin.open(tmp_path / "scans.pcb") as archive:
-        decoded = load(tiny_model).decode_codes(archive.codes)[0].astype(float)
+        decoded = load_for(archive).decode_codes(archive.codes)[0].astype(float)
     np.testing.assert_allclose(Frame.of(decoded).to_unit(decoded), pool.points[0, :2048], atol=1e-6)
 
 
