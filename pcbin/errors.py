@@ -11,7 +11,7 @@
     ├── ExtraError            9   an optional dependency that is not installed
     └── PartialError         10   the work was done, but some inputs were skipped
 
-An interrupted command exits with 130, as shells expect.
+An interrupted command exits with 130, as shells expect. Two warnings are no errors: CloudWarning, DamageWarning.
 """
 
 from __future__ import annotations

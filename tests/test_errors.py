@@ -6,7 +6,9 @@ import pytest
 
 from pcbin import errors
 
-CLASSES = [value for value in vars(errors).values() if isinstance(value, type)]
+DEFINED = [value for value in vars(errors).values() if isinstance(value, type)]
+WARNINGS = [cls for cls in DEFINED if issubclass(cls, Warning)]
+CLASSES = [cls for cls in DEFINED if cls not in WARNINGS]
 
 
 def test_every_class_has_an_exit_code_of_its_own():
@@ -23,6 +25,11 @@ def test_the_tree_drawn_in_the_module_is_the_tree():
 @pytest.mark.parametrize("cls", CLASSES)
 def test_one_except_catches_all(cls):
     assert issubclass(cls, errors.PcbinError)
+
+
+def test_warnings_are_shown_unless_told_otherwise_and_are_no_errors():
+    assert [cls.__name__ for cls in WARNINGS] == ["CloudWarning", "DamageWarning"]
+    assert all(issubclass(cls, UserWarning) and not issubclass(cls, errors.PcbinError) for cls in WARNINGS)
 
 
 def test_an_error_reads_as_one_line():
