@@ -59,5 +59,6 @@ def test_count_obeys_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_single_blas() -> None:
     with threads.single_blas():
-        blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+        pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+        blas = [pool for pool in pools if "numpy" in pool["filepath"]]  # others may have loaded one of their own since
         assert all(pool["num_threads"] == 1 for pool in blas)
