@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.random  # now, not at the first cloud: an interrupt during this import is lost
@@ -25,6 +25,7 @@ from pcbin.pipeline.keep import Keeper
 from pcbin.pipeline.promise import Promise
 from pcbin.quantised import Quantised
 
+T = TypeVar("T")
 LOOK = 16  # clouds of the first batch that are looked at closely; half as many of the second, ..., one at least
 HELD = 1 << 22  # points that a batch may hold on to until it is known which clouds are stored
 
@@ -195,7 +196,7 @@ def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, lo
         stored=[form.stored for form in kept],
         unkept=np.array([math.nan if form.within else limit for form, limit in zip(kept, limits, strict=True)]),
         floors=_floors(batch, codec.points, look),
-        samples=[cloud.unit for cloud in batch[:: -(-len(batch) // look) or 1]],
+        samples=[cloud.unit for cloud in _evenly(batch, look)],
         skipped=told.skipped,
         notes=told.notes,
         finished=told.finished,
@@ -213,7 +214,12 @@ def _floors(batch: list[_Cloud], points: int, look: int) -> NDArray[np.float32]:
     """The noise floors of `look` of the clouds, as evenly as they come; NaN for the others."""
     floors = np.full(len(batch), np.nan, np.float32)
     able = [i for i, cloud in enumerate(batch) if cloud.sample is not None]
-    for i in able[:: -(-len(able) // look) or 1]:
+    for i in _evenly(able, look):
         if (sample := batch[i].sample) is not None:
             floors[i] = noise_floor(sample, points)
     return floors
+
+
+def _evenly(items: list[T], most: int) -> list[T]:
+    """At most so many of the items, as far apart as they come."""
+    return items[:: -(-len(items) // most) or 1]
