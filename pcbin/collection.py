@@ -112,10 +112,12 @@ class Collection:
         codes = np.stack([record.code for record in found]) if found else self.archive.codes[:0]
         return Shapes(codes, [self.name(record.index) for record in found], known if len(known) == len(found) else None)
 
-    def look_up(self, query: Query, seed: int = 0) -> tuple[Codes, Cloud, Frame | None]:
+    def look_up(
+        self, query: Query, seed: int = 0, reading: files.Options = files.PLAIN
+    ) -> tuple[Codes, Cloud, Frame | None]:
         """A shape's code (bytes,), its points in the unit frame (decoded for a record, its own otherwise), its frame.
 
-        A cloud is turned as those of the archive were.
+        A cloud is turned as those of the archive were; `reading` is as for `pcbin.compress`.
 
         Raises RecordError when `query` is neither record nor file, CloudError when it holds anything but one cloud.
         """
@@ -128,8 +130,9 @@ class Collection:
             else:
                 return record.code, self.codec.decode(record.code[None])[0], record.frame
         header = self.archive.header
+        points = read_one(query, replace(reading, points=self.codec.points, seed=seed))
         unit, frame = place(
-            self.codec.model, read_one(query), align=header.align, up=header.up, effort=self.codec.effort, seed=seed
+            self.codec.model, points, align=header.align, up=header.up, effort=self.codec.effort, seed=seed
         )
         return self.codec.encode(unit[None])[0], unit, frame
 
@@ -169,13 +172,14 @@ class Collection:
         rerank: bool = False,
         among: NDArray[np.int64] | None = None,
         seed: int = 0,
+        reading: files.Options = files.PLAIN,
     ) -> Shapes:
         """The k records nearest to a shape by the distance of their codes, Hamming's of bits and Euclid's of others; a
         record does not find itself.
 
         `rerank` decodes the best 100 and orders them by Chamfer distance to the query's points; `among` restricts all
-        to some records, see `where`. Columns "record", "bits" or "distance" and, re-ranked, "CD". Raises UsageError
-        unless there are k records to find; else as `look_up`.
+        to some records, see `where`; `reading` is for files, see `look_up`. Columns "record", "bits" or "distance" and,
+        re-ranked, "CD". Raises UsageError unless there are k records to find; else as `look_up`.
         """
         itself = -1
         with suppress(RecordError):
@@ -184,7 +188,7 @@ class Collection:
         others = len(every) - int(itself in every)
         if not 1 <= k <= others:
             raise UsageError(f"has {others} records to find, not {k}", path=self.archive.path, remedy="ask for fewer")
-        code, cloud, _ = self.look_up(query, seed)
+        code, cloud, _ = self.look_up(query, seed, reading)
         codes = self.codes if among is None else self.codes[among]
         hits = self.algebra.search(codes, code, min(others, max(k, TOP) if rerank else k) + len(every) - others)
         hits = replace(hits, indices=every[hits.indices])
@@ -198,13 +202,13 @@ class Collection:
         return replace(self.named(hits.indices.tolist()), columns=columns, given=[cloud])
 
     def search_files(
-        self, paths: Iterable[PathLike], k: int = 10, *, seed: int = 0, **options: Any
+        self, paths: Iterable[PathLike], k: int = 10, *, reading: files.Options = files.PLAIN, **options: Any
     ) -> Iterator[tuple[str, Shapes | CloudError]]:
         """`search` for each cloud file, and all those below directories: its path, and what is nearest to it or what is
         wrong with it."""
-        for source in files.find(paths):
+        for source in files.find(paths, reading):
             try:
-                yield str(source.path), self.search(source.path, k, seed=seed, **options)
+                yield str(source.path), self.search(source.path, k, reading=reading, **options)
             except CloudError as error:
                 yield str(source.path), error
 

@@ -19,14 +19,14 @@ PathLike = str | os.PathLike[str]
 Unit = NDArray[np.float32]
 
 
-def read_one(cloud: PathLike | ArrayLike) -> NDArray[np.float64]:
-    """The finite points (N, 3) of one cloud, a file's or an array (N, 3).
+def read_one(cloud: PathLike | ArrayLike, reading: files.Options = files.PLAIN) -> NDArray[np.float64]:
+    """The finite points (N, 3) of one cloud, a file's, read so, or an array (N, 3).
 
     Raises CloudError for what is no cloud, and for a file that holds several.
     """
     if not isinstance(cloud, str | os.PathLike):
         return clean(cloud)[0]
-    clouds = files.read(cloud)
+    clouds = files.read(cloud, reading)
     only = clean(next(clouds), cloud)[0]
     if next(clouds, None) is not None:
         raise CloudError("holds several clouds", path=cloud, remedy="give a file with one")

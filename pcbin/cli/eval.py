@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pcbin.cli import options as o
 from pcbin.cli import report
+from pcbin.cli.reading import reading_options
 from pcbin.errors import ExtraError, TrainingError
+
+if TYPE_CHECKING:
+    from pcbin.files import Options
 
 SPLITS = ["train", "validation", "test", "all"]
 split = click.option(
@@ -21,10 +27,10 @@ by_label = click.option("--by-label", is_flag=True, help="A line for every label
 data = click.argument("data", nargs=-1, required=True, type=o.readable)
 
 
-@o.verb(click.argument("model"), data, split, only, first, o.effort, emd, by_label)
+@o.verb(click.argument("model"), data, split, only, first, o.effort, emd, by_label, reading_options)
 def command(
     model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, effort: int, emd: int,
-    by_label: bool,
+    by_label: bool, reading: Options,
 ) -> None:  # fmt: skip
     """Measure MODEL (a name or a file) on DATA: CD, EMD, F-score and D1 PSNR, each beside the noise floor.
 
@@ -39,7 +45,7 @@ def command(
     from pcbin.model import load as load_model
 
     loaded = load_model(model)
-    sources = load(data, only)
+    sources = load(data, only, reading)
     if split != "all":
         sources = [source.part(split) for source in sources]
     if first is not None:

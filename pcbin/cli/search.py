@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pcbin.cli import options as o
 from pcbin.cli import report
+from pcbin.cli.reading import reading_options
 from pcbin.errors import CloudError, PartialError, UsageError
+
+if TYPE_CHECKING:
+    from pcbin.files import Options
 
 query = click.argument("query", required=False)
 queries = click.option("--queries", type=o.readable, metavar="PATH", help="Ask for every cloud file there, not QUERY.")
@@ -18,10 +22,10 @@ filters = click.option(
 rerank = click.option("--rerank", is_flag=True, help="Decode the best 100 and order them by Chamfer distance.")
 
 
-@o.verb(o.archive, query, o.k(), rerank, queries, filters, o.shaping)
+@o.verb(o.archive, query, o.k(), rerank, queries, filters, reading_options, o.shaping)
 def command(
     archive: str, query: str | None, k: int, rerank: bool, queries: str | None, filters: tuple[str, ...],
-    model: str | None, seed: int, **output: Any,
+    reading: Options, model: str | None, seed: int, **output: Any,
 ) -> None:  # fmt: skip
     """Find the records of ARCHIVE nearest to QUERY, the name or number of one of them, or a cloud file.
 
@@ -38,12 +42,12 @@ def command(
     with Collection(archive, model) as collection:
         among = collection.where(dict(text.split("=", 1) for text in filters)) if filters else None
         if query is not None:
-            shapes = collection.search(query, k, rerank=rerank, among=among, seed=seed)
+            shapes = collection.search(query, k, rerank=rerank, among=among, seed=seed, reading=reading)
             give(shapes, collection.codec, **output)
             return
         if output["out"] or output["picture"]:
             raise UsageError("--queries gives a report alone", remedy="ask for one QUERY to write or draw shapes")
-        answers = collection.search_files([queries or ""], k, rerank=rerank, among=among, seed=seed)
+        answers = collection.search_files([queries or ""], k, rerank=rerank, among=among, seed=seed, reading=reading)
         found, wrong = {}, {}
         for path, answer in answers:
             if isinstance(answer, CloudError):

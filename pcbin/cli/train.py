@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pcbin.cli import options as o
 from pcbin.cli import report
+from pcbin.cli.reading import reading_options
 from pcbin.errors import ExtraError, UsageError
+
+if TYPE_CHECKING:
+    from pcbin.files import Options
 
 what = click.argument("what", metavar="RECIPE.toml|SCANS...", nargs=-1, required=True, type=o.readable)
 base = click.option("--from", "base", metavar="MODEL", help="Start from this model; with SCANS, fine-tune it on them.")
@@ -35,10 +40,10 @@ minutes = click.option(
 )
 
 
-@o.verb(what, base, data, settings, out, runs, resume, minutes, o.device, o.force)
+@o.verb(what, base, data, settings, out, runs, resume, minutes, reading_options, o.device, o.force)
 def command(
     what: tuple[str, ...], base: str | None, data: tuple[str, ...], settings: tuple[str, ...], out: Path | None,
-    runs: Path, resume: bool, minutes: float, device: str, overwrite: bool,
+    runs: Path, resume: bool, minutes: float, reading: Options, device: str, overwrite: bool,
 ) -> None:  # fmt: skip
     """Train a model of the family from a RECIPE, or fine-tune one on your own collection.
 
@@ -60,15 +65,16 @@ def command(
     if from_recipe:
         path = run.train(
             Path(what[0]), data=data, settings=settings, base=base, out=out, runs=runs, resume=resume, device=device,
-            overwrite=overwrite, quiet=quiet,
+            overwrite=overwrite, quiet=quiet, reading=reading,
         )  # fmt: skip
         if path is not None:
             report.show({"model": str(path)}, [f"wrote {path}"])
         return
     assert base is not None
     gain = run.fine_tune(
-        list(map(Path, what)), base, out=out, minutes=minutes, device=device, overwrite=overwrite, quiet=quiet
-    )
+        list(map(Path, what)), base, out=out, minutes=minutes, device=device, overwrite=overwrite, quiet=quiet,
+        reading=reading,
+    )  # fmt: skip
     before, after = gain.before, gain.after
     report.show(
         asdict(gain) | {"path": str(gain.path)},

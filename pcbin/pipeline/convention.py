@@ -43,7 +43,7 @@ def convention(
     Files that cannot be read are passed over.
     """
     rng, time = np.random.default_rng(0), SHARE * _time(effort) / jobs
-    sources, known = _some(files.find(paths), MOST, rng)
+    sources, known = _some(files.find(paths, reading), MOST, rng)
     clouds: list[NDArray[np.float32]] = []
     for source in sources:
         if len(clouds) >= _worth(known * time):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pcbin import files
 from pcbin.cloud import Frame, clean, resample
 from pcbin.errors import ExtraError, PcbinError, TrainingError
 from pcbin.train.config import HELD
@@ -50,12 +51,14 @@ class Pool:
         return Pool(self.name, self.points[start:stop], self.names[start:stop], self.labels[start:stop])
 
 
-def load(paths: Iterable[str | os.PathLike[str]], labels: tuple[str, ...] = ()) -> list[Pool]:
-    """Read every path but the word `procedural`, keeping the given labels, or all.
+def load(
+    paths: Iterable[str | os.PathLike[str]], labels: tuple[str, ...] = (), reading: files.Options = files.PLAIN
+) -> list[Pool]:
+    """Read every path but the word `procedural`, keeping the given labels, or all; cloud files as `reading` says.
 
     Raises TrainingError where a path holds no cloud.
     """
-    pools = [_load(Path(path)) for path in paths if str(path) != PROCEDURAL]
+    pools = [_load(Path(path), reading) for path in paths if str(path) != PROCEDURAL]
     if labels:
         pools = [pool.labelled(labels) for pool in pools]
     for pool in pools:
@@ -64,7 +67,7 @@ def load(paths: Iterable[str | os.PathLike[str]], labels: tuple[str, ...] = ()) 
     return pools
 
 
-def _load(path: Path) -> Pool:
+def _load(path: Path, reading: files.Options) -> Pool:
     if not path.exists():
         raise TrainingError("does not exist", path=path, remedy="check the path")
     if path.suffix == ".npz":
@@ -74,7 +77,7 @@ def _load(path: Path) -> Pool:
     clouds: list[Clouds] = []
     names: list[str] = []
     labels: list[str] = []
-    for name, points in _archive(path) if path.suffix == ".pcb" else _files(path):
+    for name, points in _archive(path) if path.suffix == ".pcb" else _files(path, reading):
         clouds.append(_hold(points, len(clouds)))
         names.append(name)
         labels.append(name.rpartition("/")[0])
@@ -86,13 +89,12 @@ def _hold(points: NDArray[np.float64], seed: int) -> Clouds:
     return resample(Frame.of(points).to_unit(points), HELD, seed=seed)
 
 
-def _files(path: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def _files(path: Path, reading: files.Options) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Clouds of a file or directory, and points on the surfaces of its meshes; what cannot be read is skipped."""
-    from pcbin import files
-
-    for source in files.find([path]):
+    reading = replace(reading, points=HELD // 2)
+    for source in files.find([path], reading):
         try:
-            for index, points in enumerate(files.read(source.path, files.Options(points=HELD // 2), tell=_quiet)):
+            for index, points in enumerate(files.read(source.path, reading, tell=_quiet)):
                 yield f"{source.name}/{index}" if index else source.name, clean(points, source.path)[0]
         except ExtraError:
             raise

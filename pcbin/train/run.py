@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from pcbin import files
 from pcbin.errors import OutputError, TrainingError
 from pcbin.model import locate
 from pcbin.output import NewFile, failed
@@ -34,9 +35,10 @@ def train(
     device: str = "cpu",
     overwrite: bool = False,
     quiet: bool = False,
+    reading: files.Options = files.PLAIN,
 ) -> Path | None:
-    """Train the recipe at `path`, from scratch or from the weights of the model `base`; returns the model's path.
-    Of several processes only the first writes, and the others return None.
+    """Train the recipe at `path`, from scratch or from the weights of the model `base`, on cloud files read as
+    `reading` says; returns the model's path. Of several processes only the first writes, and the others return None.
 
     Raises TrainingError (a bad recipe, no data, a loss that is not finite), OutputError, ModelError, and
     KeyboardInterrupt once a training that was interrupted has written its checkpoint.
@@ -49,7 +51,7 @@ def train(
     out = out or Path(f"{config.name}.safetensors")
     _check_out(out, base, overwrite)
     directory = _directory(runs / config.name)
-    pools = load(config.data.paths, config.data.labels)
+    pools = load(config.data.paths, config.data.labels, reading)
     training = [pool.part("train") for pool in pools]
     place = parallel.place(device)
     with parallel.group(place), _interruptible() as stopped:
@@ -98,11 +100,12 @@ def fine_tune(
     device: str = "cpu",
     overwrite: bool = False,
     quiet: bool = False,
+    reading: files.Options = files.PLAIN,
 ) -> finetune.Gain:
-    """Fine-tune `base` on the clouds below `paths`; see `finetune.fine_tune`."""
+    """Fine-tune `base` on the clouds below `paths`, read as `reading` says; see `finetune.fine_tune`."""
     out = out or Path(f"{paths[0].resolve().stem}-128.safetensors")
     _check_out(out, base, overwrite)
-    pools = load(paths)
+    pools = load(paths, reading=reading)
     with _interruptible() as stopped:
         return finetune.fine_tune(
             pools,

@@ -201,6 +201,14 @@ def test_search_finds_others_by_name_number_and_file(run, model, collection, clo
     assert [row["CD"] for row in by_file["records"]] == sorted(row["CD"] for row in by_file["records"])
 
 
+def test_search_reads_as_it_is_told(run, model, collection, cloud, tmp_path):
+    np.hstack([next(files.read(cloud)), np.ones((3000, 1))]).astype("<f4").tofile(tmp_path / "cloud.bin")
+    told = run("search", collection, tmp_path / "cloud.bin", "--bin", 4, "-k", 3, "--json", *model)
+    assert told == run("search", collection, cloud, "-k", 3, "--json", *model)
+    many = run("search", collection, "--queries", tmp_path / "cloud.bin", "--bin", 4, "-k", 3, "--json", *model)
+    assert list(many["queries"]) == [str(tmp_path / "cloud.bin")]
+
+
 def test_search_hands_out_what_it_finds(run, model, collection, tmp_path):
     run("search", collection, "table/28", "-k", 2, "-o", tmp_path / "found", *model)
     assert (

@@ -44,6 +44,13 @@ def test_an_option_means_one_thing() -> None:
     assert short == {"-o": {"--out"}, "-n": {"-n"}, "-k": {"-k"}}
 
 
+def test_verbs_that_read_clouds_read_them_alike() -> None:
+    options = {"--sample", "--organised", "--bin", "--pt"}
+    found = {verb: options & {name for p in command.params for name in p.opts} for verb, command in verbs().items()}
+    assert {verb for verb, taken in found.items() if taken} == {"compress", "append", "search", "train", "eval"}
+    assert all(taken in (set(), options) for taken in found.values())
+
+
 def run(*arguments: object, cwd: Path, data: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "pcbin", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, input=data, capture_output=True, timeout=120)

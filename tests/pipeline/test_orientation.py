@@ -190,3 +190,11 @@ def test_what_cannot_be_read_does_not_tell(tmp_path: Path, tiny_model: Path) -> 
     (tmp_path / "broken.ply").write_text("no ply")
     told = convention(Codec(pcbin.load_model(tiny_model)).model, [tmp_path])
     assert (told.number, told.clouds, told.clear) == (0, 0, False)
+
+
+def test_files_that_options_name_tell(tmp_path: Path, tiny_model: Path) -> None:
+    for number in range(8):
+        np.random.default_rng(number).random((3000, 4), np.float32).tofile(tmp_path / f"{number}.bin")
+    model = Codec(pcbin.load_model(tiny_model)).model
+    assert convention(model, [tmp_path]).clouds == 0
+    assert convention(model, [tmp_path], reading=files.Options(bin=4)).clouds > 0

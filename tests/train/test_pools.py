@@ -85,6 +85,12 @@ def test_an_archive_is_decoded_by_the_model_it_carries(tmp_path: Path, tiny_mode
     np.testing.assert_allclose(Frame.of(decoded).to_unit(decoded), pool.points[0, :2048], atol=1e-6)
 
 
+def test_clouds_are_read_as_told(tmp_path: Path) -> None:
+    np.random.default_rng(0).random((100, 4), np.float32).tofile(tmp_path / "a.bin")
+    (pool,) = pools.load([tmp_path], reading=files.Options(bin=4))
+    assert pool.names.tolist() == ["a"]
+
+
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="does not exist"):
         pools.load([tmp_path / "nowhere"])
