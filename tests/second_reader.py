@@ -57,7 +57,8 @@ class Bytes(io.BytesIO):
         return [msgpack.unpackb(item) if item else None for item in self.more(n)]
 
     def colour(self, n):
-        return [list(rgb) for rgb in zip(self.planes(n), self.planes(n), self.planes(n), strict=True)]
+        colours = zip(self.planes(n), self.planes(n), self.planes(n), strict=True)
+        return [None if rgb == (256, 0, 0) else list(rgb) for rgb in colours]
 
     def stored(self, n):
         return [Bytes(self.read(length)).cloud() if length else None for length in self.planes(n)]
@@ -71,6 +72,7 @@ class Bytes(io.BytesIO):
 COLUMNS = {1: ("name", Bytes.names), 2: ("frame", Bytes.frames), 3: ("points", Bytes.planes)}
 COLUMNS |= {4: ("distortion", Bytes.distortion), 5: ("meta", Bytes.meta), 6: ("stored", Bytes.stored)}
 COLUMNS |= {7: ("turn", Bytes.planes), 8: ("more", Bytes.more), 9: ("colour", Bytes.colour)}
+COLUMNS |= {10: ("colours", Bytes.stored), 11: ("normals", Bytes.stored)}
 
 
 def read(data):

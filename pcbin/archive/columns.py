@@ -23,6 +23,7 @@ Kept = NDArray[Any] | list[bytes]  # a column of n records as a writer buffers i
 Values = NDArray[Any] | BytesColumn  # as a reader hands it out: an array, or a sequence that unpacks what is asked for
 
 _LARGEST_DISTORTION, _UNKNOWN_DISTORTION = 0x7F7F, 0x7FC0
+NO_COLOUR = (256, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -96,24 +97,30 @@ def _unpack_distortion(data: bytes, n: int) -> NDArray[np.float32]:
     return values
 
 
-def _check_colour(values: Any, n: int) -> NDArray[np.uint8]:
-    array = np.array(values)
-    if array.shape != (n, 3) or array.dtype != np.uint8:
-        raise UsageError(f"colour of shape {array.shape} and type {array.dtype}, not {(n, 3)} uint8")
-    return array
+def _check_colour(values: Any, n: int) -> NDArray[np.uint16]:
+    """Red, green and blue of n records (n, 3), None or NO_COLOUR for one without."""
+    array = np.array([NO_COLOUR if value is None else value for value in values])
+    if array.shape != (n, 3) or array.dtype.kind not in "iu" or not _are_colours(array):
+        raise UsageError(f"colour of shape {array.shape} and type {array.dtype}, not {(n, 3)} of 0 to 255")
+    return array.astype(np.uint16)
 
 
-def _pack_colour(values: NDArray[np.uint8]) -> bytes:
+def _are_colours(array: NDArray[Any]) -> bool:
+    known = ((array >= 0) & (array <= 255)).all(axis=1)
+    return bool((known | (array == NO_COLOUR).all(axis=1)).all())
+
+
+def _pack_colour(values: NDArray[np.uint16]) -> bytes:
     return b"".join(planes(values[:, channel]) for channel in range(3))
 
 
-def _unpack_colour(data: bytes, n: int) -> NDArray[np.uint8]:
+def _unpack_colour(data: bytes, n: int) -> NDArray[np.uint16]:
     cursor = Cursor(data)
     channels = np.stack([cursor.planes(n) for _ in range(3)], axis=1)
     cursor.end()
-    if channels.max() > 255:
+    if not _are_colours(channels):
         bad("a colour out of range")
-    return channels.astype(np.uint8)
+    return channels.astype(np.uint16)
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------
@@ -198,7 +205,9 @@ COLUMNS: tuple[Column, ...] = (
         7, "turns", "turn", partial(_check_numbers, "turns", np.int64), planes, partial(_unpack_integers, "a turn"), 0
     ),
     Column(8, "more", "more", _check_bytes, _pack_bytes, BytesColumn, b""),
-    Column(9, "colour", "colour", _check_colour, _pack_colour, _unpack_colour),
+    Column(9, "colour", "colour", _check_colour, _pack_colour, _unpack_colour, NO_COLOUR),
+    Column(10, "colours", "colours", stored.check, stored.pack, stored.StoredColumn, b""),
+    Column(11, "normals", "normals", stored.check, stored.pack, stored.StoredColumn, b""),
 )
 BY_ID = {column.id: column for column in COLUMNS}
 BY_NAME = {column.name: column for column in COLUMNS}

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin import orientation
-from pcbin.archive.columns import BY_NAME, COLUMNS
+from pcbin.archive.columns import BY_NAME, COLUMNS, NO_COLOUR
+from pcbin.archive.faults import bad
 from pcbin.archive.header import Meta
 from pcbin.archive.stored import Stored
 from pcbin.cloud import Frame
@@ -25,9 +26,10 @@ class Batch(Mapping[str, Any]):
     names unique; centres (n, 3) and radii (n,) float64 of the bounding box, both or neither, which is the column
     `frames` (n, 4); turns (n,) int64, numbers of `pcbin.orientation`; points (n,) int64, how many the source had;
     distortion (n,) float32, Chamfer distance (mean form, unit frame), NaN where unknown; meta JSON or None per record;
-    stored: points (N, 3) or `Quantised` kept instead of coded, None for the others; more: bytes that refine the code;
-    colour (n, 3) uint8. Every column is an attribute too; one that is None is not kept. An archive's batches unpack
-    stored points and metadata one at a time.
+    stored: points (N, 3) or `Quantised` kept instead of coded, None for the others; colours and normals: of the stored
+    points, (N, 3) or None; more: bytes that refine the code; colour: of the whole cloud, (r, g, b) or None. Every
+    column is an attribute too; one that is None is not kept. An archive's batches unpack what belongs to stored points
+    and metadata one at a time.
     """
 
     codes: NDArray[np.uint8]
@@ -112,7 +114,6 @@ class Record:
     meta: Meta | None
     more: bytes | None
     turn: int | None
-    colour: NDArray[np.uint8] | None
 
     def __init__(
         self, index: int, name: str | None, code: NDArray[np.uint8], frame: Frame | None = None, **values: Any
@@ -159,6 +160,29 @@ class Record:
     def stored_points(self) -> int | None:
         stored = self.__dict__.get("stored")
         return stored.count if isinstance(stored, Stored) else None if stored is None else len(stored)
+
+    @property
+    def colours(self) -> NDArray[Any] | None:
+        """Of the stored points (N, 3), in the type that the source had. Raises FormatError where they are damaged."""
+        return self._of_points("colours")
+
+    @property
+    def normals(self) -> NDArray[Any] | None:
+        """As `colours`; along the axes of the world."""
+        return self._of_points("normals")
+
+    def _of_points(self, name: str) -> NDArray[Any] | None:
+        values = self.__dict__.get(name)
+        found = values.points() if isinstance(values, Stored) else values
+        if found is not None and (isinstance(found, Quantised) or len(found) != self.stored_points):
+            bad(f"it has {name}, but not for each of its points")
+        return found
+
+    @property
+    def colour(self) -> NDArray[np.uint8] | None:
+        """Of the whole cloud (3,), red, green, blue."""
+        colour = self.__dict__.get("colour")
+        return None if colour is None or tuple(colour) == NO_COLOUR else np.array(colour, np.uint8)
 
     def _all(self) -> tuple[Any, ...]:
         return self.index, *(_comparable(getattr(self, name)) for name in ("code", *_ONES))

@@ -14,7 +14,7 @@ from pcbin.archive.columns import BY_NAME, COLUMNS, Kept
 from pcbin.archive.record import Batch
 from pcbin.errors import UsageError
 
-_STORED = "stored"  # weighs by itself: a chunk may have more of it than of all other bytes
+_STORED = ("stored", "colours", "normals")  # weigh by themselves: a chunk may have more of them than of other bytes
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Rows:
         light, stored = np.zeros(len(self), np.int64), np.zeros(len(self), np.int64)
         for name, values in self.columns.items():
             if isinstance(values, list):
-                total = stored if name == _STORED else light
+                total = stored if name in _STORED else light
                 total += np.fromiter(map(len, values), np.int64, len(self))
         return light, stored
 

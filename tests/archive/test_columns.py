@@ -93,6 +93,7 @@ def test_the_table_is_in_order_and_has_everything_once() -> None:
         (7, np.array([0, 24, 5, 2**24 - 1])),
         (8, [b"", b"planes" * 9, b"\0"]),
         (9, np.random.default_rng(0).integers(0, 256, (50, 3), np.uint8)),
+        (9, [(256, 0, 0), (1, 2, 3)]),
     ],
 )
 def test_turns_bytes_and_colours_come_back(number: int, values: Any) -> None:
@@ -101,7 +102,14 @@ def test_turns_bytes_and_colours_come_back(number: int, values: Any) -> None:
 
 @pytest.mark.parametrize(
     ("number", "values"),
-    [(7, [-1]), (7, [[1]]), (8, [b"x" * (1 << 23)]), (9, np.zeros((1, 3))), (9, np.zeros((2, 3), np.uint8))],
+    [
+        (7, [-1]),
+        (7, [[1]]),
+        (8, [b"x" * (1 << 23)]),
+        (9, np.zeros((1, 3))),
+        (9, np.zeros((2, 3), np.uint8)),
+        (9, [(256, 0, 1)]),
+    ],
 )
 def test_what_these_columns_cannot_keep_is_refused(number: int, values: Any) -> None:
     with pytest.raises(UsageError):

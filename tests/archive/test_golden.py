@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import second_reader
 from archive_records import make_batch, write
 
 from pcbin import archive
-from pcbin.archive import Record
+from pcbin.archive import Batch, Record
+from pcbin.errors import FormatError
 
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = sorted(DATA.glob("*.pcb"))
@@ -33,6 +35,8 @@ def as_dictionary(record: Record) -> dict[str, Any]:
         "turn": record.turn,
         "more": record.more,
         "colour": None if record.colour is None else record.colour.tolist(),
+        "colours": None if record.colours is None else record.colours.tolist(),
+        "normals": None if record.normals is None else record.normals.tolist(),
     }
 
 
@@ -64,6 +68,37 @@ def test_both_readers_agree_on_new_files(tmp_path: Path) -> None:
     with archive.append(path) as writer:
         writer.write(make_batch(30, 500))
     compare(path)
+
+
+def test_both_readers_agree_on_colours_and_normals(tmp_path: Path) -> None:
+    random, cloud = np.random.default_rng(0), np.ones((50, 3))
+    batch = Batch(
+        np.zeros((3, 16), np.uint8),
+        stored=[cloud, None, cloud],
+        colours=[random.integers(0, 256, (50, 3), np.uint8), None, random.random((50, 3), np.float32)],
+        normals=[None, None, random.normal(size=(50, 3)).astype(np.float32)],
+        colour=[None, (255, 0, 7), (0, 0, 0)],
+    )
+    path = write(tmp_path / "a.pcb", batch)
+    compare(path)
+    with archive.open(path) as opened:
+        first, second, third = opened
+        assert first.colours is not None
+        assert first.colours.dtype == np.uint8
+        assert (first.colour, second.colours, second.normals, first.normals) == (None, None, None, None)
+        assert second.colour is not None
+        assert second.colour.tolist() == [255, 0, 7]
+        assert third.normals is not None
+        assert third.normals.dtype == np.float32
+
+
+def test_colours_of_another_number_are_refused_and_only_they(tmp_path: Path) -> None:
+    batch = Batch(np.zeros((1, 16), np.uint8), stored=[np.ones((50, 3))], colours=[np.zeros((49, 3), np.uint8)])
+    with archive.open(write(tmp_path / "a.pcb", batch)) as opened:
+        (record,) = opened
+        assert record.stored is not None
+        with pytest.raises(FormatError, match="it has colours, but not for each of its points"):
+            _ = record.colours
 
 
 def test_version_1_0_holds_what_it_held() -> None:
