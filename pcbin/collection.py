@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from pcbin import archive, cluster, files, latent, search
 from pcbin.algebra import Algebra, Bits, Prior, algebra_of
 from pcbin.align import place
-from pcbin.archive import Archive
+from pcbin.archive import Archive, Record
 from pcbin.bits import Codes
 from pcbin.cloud import Frame, normalise
 from pcbin.codec import Codec
@@ -27,6 +27,7 @@ from pcbin.metrics import unit_chamfer
 from pcbin.model import Model, load, loads, shipped
 from pcbin.neighbours import chamfer
 from pcbin.prior import SIZES
+from pcbin.quantised import Quantised
 from pcbin.shapes import Cloud, Shapes
 from pcbin.sources import Originals, read_one
 
@@ -383,6 +384,19 @@ def select(source: Archive, only: Iterable[str]) -> Sequence[int]:
             raise RecordError(f"holds no record {pattern!r}", path=source.path, remedy="pcbin list shows what it holds")
         chosen.update(found)
     return sorted(chosen)
+
+
+def as_it_lies(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[Any]:
+    """A record's points where they belong, in the world or the unit sphere; in either, as the original lies. `cloud` is
+    what its code decoded to; points that are stored stand for it."""
+    kept = record.kept
+    if isinstance(kept, Quantised):
+        cloud = kept.points()
+    elif kept is not None:
+        return kept if frame else Frame.of(kept).to_unit(kept)
+    if record.frame is None:
+        return cloud
+    return (record.frame if frame else replace(record.frame, centre=np.zeros(3), radius=1.0)).to_world(cloud)
 
 
 def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]], *, overwrite: bool = False) -> None:

@@ -51,6 +51,16 @@ def run(function: Callable[[slice], object], items: int, each: int) -> None:
 
 
 @contextmanager
+def alone() -> Iterator[None]:
+    """Work is not spread from here: in a process that is one of many."""
+    before, _here.working = getattr(_here, "working", False), True
+    try:
+        yield
+    finally:
+        _here.working = before
+
+
+@contextmanager
 def single_blas() -> Iterator[None]:
     """NumPy's matrix products compute with one thread here."""
     with _blas().limit(limits=1, user_api="blas"):

@@ -47,10 +47,12 @@ VERBS = {  # extra: what it is for
     "formats": [FORMAT_TESTS],
     "plot": [("pcbin", "plot", "sheet", "out.pcb", "p.png", *MODEL), ("pcbin", "plot", "map", "out.pcb", "q.svg")],
     "remote": [("pcbin", "verify", "URL")],
+    "arrow": [("pcbin", "export", "a.pcb", "a.parquet"), ("pcbin", "import", "a.parquet", "b.pcb")],
     "search": [("pytest", "-q", HERE / "test_search.py")],
     "train": [("pytest", "-q", HERE / "train" / "test_loop.py")],
 }
 WITHOUT = {  # extra: what cannot be done without it
+    "arrow": ("pcbin", "export", "a.pcb", "a.parquet"),
     "eval": ("pcbin", "eval", "tiny.safetensors", "in", "--split", "all", "--first", 2, "--emd", 1),
     "plot": ("pcbin", "plot", "map", "a.pcb", "p.png", *MODEL),
     "remote": ("pcbin", "verify", "URL"),

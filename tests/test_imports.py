@@ -18,7 +18,7 @@ FLOORS = (  # from the ground up; CONTRIBUTING.md says what each is for
     {"algebra"},
     {"sampling"},
     {"collection"},
-    {"pipeline", "train", "view"},
+    {"pipeline", "train", "view", "dataset"},
     {"cli"},
     {"pcbin", "__main__"},  # the face, which imports what it names when it is used
 )

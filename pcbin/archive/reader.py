@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import os
 import threading
 import warnings
 from collections import OrderedDict
@@ -23,8 +24,8 @@ from pcbin.archive.faults import bad
 from pcbin.archive.nameindex import Lookup
 from pcbin.archive.record import Batch, Record
 from pcbin.archive.scan import find_footer, read_header, records_behind
-from pcbin.archive.source import Place, open_source
-from pcbin.errors import DamageWarning, FormatError, RecordError, UsageError
+from pcbin.archive.source import Place, is_url, open_source
+from pcbin.errors import DamageWarning, ExtraError, FormatError, RecordError, UsageError
 
 CACHED = 4  # chunks kept
 
@@ -81,6 +82,17 @@ class Archive(Sequence[Record]):
 
     def __repr__(self) -> str:
         return f"<pcbin.Archive {self.path}: {len(self):,} records of {self.header.model}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process, which opens it again."""
+        if not is_url(self.path) and not os.path.isfile(self.path):
+            raise UsageError("cannot be sent to another process", path=self.path, remedy="open it by its path")
+        return _again, (self.path if is_url(self.path) else os.path.abspath(self.path), self._state)
+
+    @property
+    def _state(self) -> tuple[int, int]:
+        """What differs between this archive and one that took its place."""
+        return self.end, layout.crc(self.footer.chunks.tobytes())
 
     def __enter__(self) -> Archive:
         return self
@@ -276,6 +288,41 @@ class Archive(Sequence[Record]):
         values.flags.writeable = False
         return values
 
+    # --- tables ------------------------------------------------------------------------------------------------
+
+    def arrow_schema(self) -> Any:
+        """The pyarrow.Schema of `to_arrow`."""
+        from pcbin.archive.arrow import schema
+
+        ids = {number for chunk in self.chunks() for number in chunk.ids()}
+        return schema(self.header, [column.name for column in c.COLUMNS if column.id in ids])
+
+    def arrow_batches(self, schema: Any = None) -> Iterator[Any]:
+        """All records as pyarrow.RecordBatch, a chunk (a few thousand) at a time."""
+        from pcbin.archive.arrow import record_batch
+
+        layout = schema or self.arrow_schema()
+        for chunk in self.chunks():
+            with self.named():
+                batch = record_batch(chunk, layout)
+            yield batch
+
+    def to_arrow(self) -> Any:
+        """All records as a pyarrow.Table, whose columns `pcbin.archive.arrow` describes. Raises ExtraError without
+        pyarrow."""
+        from pcbin.archive.arrow import table
+
+        layout = self.arrow_schema()
+        return table(self.arrow_batches(layout), layout)
+
+    def to_pandas(self) -> Any:
+        """As `to_arrow`, a pandas.DataFrame. Raises ExtraError without pyarrow or pandas."""
+        table = self.to_arrow()
+        try:
+            return table.to_pandas()
+        except ImportError as error:
+            raise ExtraError("this needs pandas, which is not installed", remedy="pip install pandas") from error
+
     # --- the whole ---------------------------------------------------------------------------------------------
 
     @cached_property
@@ -343,4 +390,13 @@ def open(path: Place) -> Archive:
     if archive.behind:
         cause = f"{archive.path}: {archive.behind} records lie behind its last whole index; pcbin repair saves them"
         warnings.warn(cause, DamageWarning, stacklevel=2)
+    return archive
+
+
+def _again(path: str, state: tuple[int, int]) -> Archive:
+    """An archive that was opened elsewhere. Raises FormatError where it is another one now."""
+    archive = open(path)
+    if archive._state != state:
+        archive.close()
+        raise FormatError("has changed since it was opened", path=path, remedy="open it anew")
     return archive

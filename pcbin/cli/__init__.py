@@ -36,6 +36,8 @@ SECTIONS = {
         "rm": "Remove records from an archive.",
         "verify": "Check every byte of an archive that matters.",
         "repair": "Save what is intact of a damaged archive.",
+        "export": "Write an archive's records as a Parquet file.",
+        "import": "Make an archive of a Parquet file of codes.",
     },
     "Codes": {
         "search": "Find the records most like a shape.",

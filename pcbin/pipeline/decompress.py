@@ -7,26 +7,22 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pcbin import archive, density, files
-from pcbin.archive import Archive, Record
-from pcbin.cloud import Frame
+from pcbin.archive import Archive
 from pcbin.codec import BATCH, Codec
-from pcbin.collection import load_for, select
+from pcbin.collection import as_it_lies, load_for, select
 from pcbin.errors import OutputError, UsageError
 from pcbin.model import Model
 from pcbin.output import exists, sync
 from pcbin.pipeline.encode import Skipped
 from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Restored
-from pcbin.quantised import Quantised
 
 PER_ITEM = 4096  # records that go to a process together, at most
 
@@ -127,7 +123,7 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
             skipped = []
             for record, cloud in zip(records, clouds, strict=True):
                 name = record.name or _number(record.index)
-                points, exact = _placed(record, cloud, plan.frame), record.stored_points is not None
+                points, exact = as_it_lies(record, cloud, plan.frame), record.stored_points is not None
                 if plan.points is not None:
                     points, exact = density.with_points(points.astype(np.float64), plan.points), False
                 try:
@@ -138,18 +134,6 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
                         raise
                     skipped.append(Skipped(name, error.cause))
             yield Written(len(records) - len(skipped), skipped)
-
-
-def _placed(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArray[Any]:
-    """The record's points where they belong, in the world or the unit sphere; in either, as the original lies."""
-    kept = record.kept
-    if isinstance(kept, Quantised):
-        cloud = kept.points()
-    elif kept is not None:
-        return kept if frame else Frame.of(kept).to_unit(kept)
-    if record.frame is None:
-        return cloud
-    return (record.frame if frame else replace(record.frame, centre=np.zeros(3), radius=1.0)).to_world(cloud)
 
 
 def _target(plan: DecodePlan, name: str) -> Path:

@@ -100,3 +100,22 @@ def test_what_is_no_archive(pcbin: Pcbin, tmp_path: Path) -> None:
         assert done.returncode == 4
         assert done.stderr == "pcbin: a.pcb: not a .pcb archive\n"
     assert not (tmp_path / "b.pcb").exists()
+
+
+def test_export_and_import(pcbin: Pcbin, tmp_path: Path, tiny_model: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write(tmp_path / "a.pcb", make_batch(30))
+    result = pcbin("export", "a.pcb", "a.parquet")
+    assert (result.returncode, result.stdout) == (0, "a.parquet: 30 records\n")
+    assert pcbin("import", "a.parquet", "b.pcb").returncode == 0
+    assert (tmp_path / "b.pcb").read_bytes() == (tmp_path / "a.pcb").read_bytes()
+    assert pcbin("import", "a.parquet", "c.pcb", "--model", tiny_model).returncode == 0
+    assert archive.open(tmp_path / "c.pcb").header.model == "tiny"
+    for arguments, code, words in (
+        (("export", "a.pcb", "a.csv"), 2, "end it in .parquet"),
+        (("export", "a.pcb", "a.parquet"), 6, "overwrite it with --force"),
+        (("import", "a.pcb", "d.pcb"), 4, "a.pcb: cannot be read"),
+    ):
+        result = pcbin(*arguments)
+        assert (result.returncode, result.stderr.count("\n")) == (code, 1)
+        assert words in result.stderr

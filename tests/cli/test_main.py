@@ -14,7 +14,20 @@ import pytest
 
 from pcbin.cli import SECTIONS, VERBS
 
-HEAVY = ("torch", "scipy", "numba", "matplotlib", "sklearn", "plotly", "faiss", "fsspec", "trimesh", "plyfile")
+HEAVY = (
+    "torch",
+    "scipy",
+    "numba",
+    "matplotlib",
+    "sklearn",
+    "plotly",
+    "faiss",
+    "fsspec",
+    "trimesh",
+    "plyfile",
+    "pyarrow",
+    "ray",
+)
 
 
 def _modules(code: str, cwd: Path) -> set[str]:
