@@ -24,10 +24,12 @@ from pcbin.archive.faults import bad
 from pcbin.archive.nameindex import Lookup
 from pcbin.archive.record import Batch, Record
 from pcbin.archive.scan import find_footer, read_header, records_behind
-from pcbin.archive.source import Place, is_url, open_source
+from pcbin.archive.source import Place, open_source
 from pcbin.errors import DamageWarning, ExtraError, FormatError, RecordError, UsageError
+from pcbin.remote import is_url
 
 CACHED = 4  # chunks kept
+AHEAD = 1 << 23  # bytes of chunks that are asked for together where they are not at hand
 
 
 class Archive(Sequence[Record]):
@@ -168,9 +170,25 @@ class Archive(Sequence[Record]):
                 batch = chunk.batch()
             yield batch
 
-    def chunks(self) -> Iterator[Chunk]:
-        for k in range(len(self.footer.chunks)):
+    def chunks(self, *, codes: bool = True) -> Iterator[Chunk]:
+        """All chunks; without `codes` these are not fetched ahead, where that makes a difference."""
+        table = self.footer.chunks
+        weights = table["length"].astype(np.int64)
+        if codes:
+            weights += table["records"].astype(np.int64) * self.header.code_bytes
+        parts = (np.cumsum(weights) - weights) // AHEAD
+        for k in range(len(table)):
+            if k == 0 or parts[k] != parts[k - 1]:
+                self._look_ahead(table[parts == parts[k]], codes)
             yield self.chunk(k)
+
+    def _look_ahead(self, places: layout.Table, codes: bool) -> None:
+        spans = [(int(place["offset"]), min(int(place["length"]), AHEAD)) for place in places]
+        if codes:
+            width = self.header.code_bytes
+            spans += [(int(place["codes"]), int(place["records"]) * width) for place in places]
+        with self.named():
+            self.source.ahead(spans)
 
     def chunk(self, k: int) -> Chunk:
         """The k-th chunk; the last few are kept."""
@@ -208,7 +226,7 @@ class Archive(Sequence[Record]):
 
     def raw_names(self) -> Iterator[list[bytes]]:
         """The names as UTF-8, chunk by chunk, of the chunks that have any."""
-        for chunk in self.chunks():
+        for chunk in self.chunks(codes=False):
             with self.named():
                 names = None if chunk.names is None else chunk.names.all_raw()
             if names is not None:
@@ -280,7 +298,7 @@ class Archive(Sequence[Record]):
 
     def _array(self, name: str, missing: np.generic, shape: tuple[int, ...]) -> NDArray[Any]:
         values = np.full((len(self), *shape), missing)
-        for chunk in self.chunks():
+        for chunk in self.chunks(codes=False):
             with self.named():
                 column = chunk.column(name)
             if column is not None:
@@ -294,7 +312,7 @@ class Archive(Sequence[Record]):
         """The pyarrow.Schema of `to_arrow`."""
         from pcbin.archive.arrow import schema
 
-        ids = {number for chunk in self.chunks() for number in chunk.ids()}
+        ids = {number for chunk in self.chunks(codes=False) for number in chunk.ids()}
         return schema(self.header, [column.name for column in c.COLUMNS if column.id in ids])
 
     def arrow_batches(self, schema: Any = None) -> Iterator[Any]:
@@ -328,27 +346,34 @@ class Archive(Sequence[Record]):
     @cached_property
     def model_bytes(self) -> bytes | None:
         """The model carried inside, None if there is none."""
-        at = self.footer.model
-        if not at:
+        if (block := self._model_block()) is None:
+            return None
+        with self.named():
+            data = self.source.read(block.end - block.length, block.length)
+            if layout.crc(data) != block.crc:
+                bad("the model inside does not match its checksum")
+        return data
+
+    def _model_block(self) -> layout.Block | None:
+        if not (at := self.footer.model):
             return None
         with self.named():
             block = layout.unpack_block(self.source.read(at, layout.BLOCK_SIZE), at, self.size)
-            data = self.source.read(at + layout.BLOCK_SIZE, block.length)
-            if block.kind != layout.MODEL or layout.crc(data) != block.crc:
+            if block.kind != layout.MODEL:
                 bad("the model inside does not match its checksum")
-        return data
+        return block
 
     def bytes_by_column(self) -> dict[str, int]:
         """Where the bytes go: codes, each column, the index of names, a model, and the rest as `structure`."""
         sizes = {"codes": len(self) * self.header.code_bytes}
-        for chunk in self.chunks():
+        for chunk in self.chunks(codes=False):
             for column, _, _, length in chunk.directory.columns:
                 title = c.title(column)
                 sizes[title] = sizes.get(title, 0) + length
         if len(self.footer.names):
             sizes["name index"] = int(self.footer.names["length"].sum())
-        if self.model_bytes is not None:
-            sizes["model"] = len(self.model_bytes)
+        if (model := self._model_block()) is not None:
+            sizes["model"] = model.length
         sizes["structure"] = self.size - sum(sizes.values())
         return sizes
 
@@ -372,7 +397,7 @@ class Names(Sequence[str | None]):
         return self._archive.name(range(len(self))[i])
 
     def __iter__(self) -> Iterator[str | None]:
-        for chunk in self._archive.chunks():
+        for chunk in self._archive.chunks(codes=False):
             yield from repeat(None, chunk.records) if chunk.names is None else chunk.names
 
     def __contains__(self, name: object) -> bool:

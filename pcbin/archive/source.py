@@ -7,11 +7,15 @@ import os
 import stat
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pcbin.archive.lock import locked
-from pcbin.errors import ExtraError, FormatError, PcbinError
+from pcbin.errors import FormatError
+from pcbin.remote import filesystem, is_url, said
+
+GAP = 1 << 12  # bytes between two spans that are read rather than asked for apart
 
 Place = str | os.PathLike[str] | BinaryIO
 
@@ -50,6 +54,9 @@ class Source(ABC):
         """The first `length` bytes mapped into memory; None if this is no local file."""
         return None
 
+    def ahead(self, spans: Sequence[tuple[int, int]]) -> None:  # noqa: B027 - most are as fast without
+        """What will be read next: bytes from an offset on, so many. In the place of what was said before."""
+
     def busy(self) -> bool:
         """Whether a writer is at work on it, as far as can be told."""
         return False
@@ -58,37 +65,17 @@ class Source(ABC):
         """Give back what this has opened itself."""
 
 
-def is_url(place: Place) -> bool:
-    return isinstance(place, str) and "://" in place
-
-
-def filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec filesystem of a URL and the path in it. Raises ExtraError without fsspec."""
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise ExtraError.of("remote", "fsspec") from error
-    try:
-        fs, path = url_to_fs(url)
-    except ImportError as error:
-        raise ExtraError("this URL needs a package that is not installed", path=url, remedy=str(error)) from error
-    except ValueError as error:
-        raise PcbinError(f"not a URL that fsspec knows ({error})", path=url) from error
-    return fs, path
-
-
 def open_source(place: Place) -> Source:
     """Raises FormatError if there is nothing to read."""
     if is_url(place):
-        return _Remote(str(place))
+        return _Remote(place)
     if isinstance(place, str | os.PathLike):
         return _Local(os.fspath(place))
     return _FileObject(place)
 
 
 def unreadable(name: str, error: Exception) -> FormatError:
-    cause = getattr(error, "strerror", None) or error or type(error).__name__
-    return FormatError(f"cannot be read ({cause})", path=name)
+    return FormatError(f"cannot be read ({said(error)})", path=name)
 
 
 class _Local(Source):
@@ -154,13 +141,35 @@ class _Remote(Source):
             self.size = int(self._fs.info(self._path)["size"])
         except Exception as error:  # each protocol raises its own
             raise unreadable(url, error) from error
-        self._tail, self._tail_at = b"", self.size
+        self._tail: tuple[int, bytes] = self.size, b""
+        self._held: list[tuple[int, bytes]] = []
 
     def _some(self, offset: int, length: int) -> bytes:
         """The end of the file, which holds the indexes, is asked for once."""
-        if offset >= self._tail_at:
-            return self._tail[offset - self._tail_at :][:length]
+        for start, data in (self._tail, *self._held):
+            if start <= offset < start + len(data):
+                return data[offset - start :][:length]
         data = bytes(self._fs.cat_file(self._path, start=offset, end=offset + length))
         if offset + len(data) == self.size:
-            self._tail, self._tail_at = data, offset
+            self._tail = offset, data
         return data
+
+    def ahead(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Asks for all of them now, for those that adjoin together, and for several at once where the protocol can."""
+        starts: list[int] = []
+        ends: list[int] = []
+        for start, length in sorted(spans):
+            if ends and start - ends[-1] <= GAP:
+                ends[-1] = max(ends[-1], start + length)
+            else:
+                starts.append(start)
+                ends.append(start + length)
+        held = [(start, start + len(data)) for start, data in self._held]
+        if all(any(a <= start and end <= b for a, b in held) for start, end in zip(starts, ends, strict=True)):
+            return
+        self._held = []
+        try:
+            found = self._fs.cat_ranges([self._path] * len(starts), starts, ends, on_error="raise")
+        except Exception as error:  # each protocol raises its own
+            raise unreadable(self.name, error) from error
+        self._held = list(zip(starts, map(bytes, found), strict=True))

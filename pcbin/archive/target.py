@@ -10,9 +10,10 @@ from typing import Any, BinaryIO, Protocol
 
 from pcbin import output
 from pcbin.archive.lock import lock
-from pcbin.archive.source import Place, filesystem, is_url
+from pcbin.archive.source import Place
 from pcbin.errors import OutputError
 from pcbin.output import exists, failed
+from pcbin.remote import filesystem, is_url, said
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -38,7 +39,7 @@ class Target(Protocol):
 def new(place: Place, overwrite: bool) -> Target:
     """A target for a new archive. Raises OutputError if there is one and it may not be overwritten."""
     if is_url(place):
-        return _Url(str(place), overwrite)
+        return _Url(place, overwrite)
     if isinstance(place, str | os.PathLike):
         return NewFile(os.fspath(place), overwrite)
     return _Stream(place)
@@ -181,7 +182,7 @@ def _as_os_error() -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:  # each protocol raises its own
-        raise OSError(str(error)) from error
+        raise OSError(said(error)) from error
 
 
 class _Url:
@@ -197,7 +198,7 @@ class _Url:
         try:
             taken = not overwrite and self._fs.exists(self._path)
         except Exception as error:  # each protocol raises its own
-            raise failed(url, OSError(str(error))) from error
+            raise failed(url, OSError(said(error))) from error
         if taken:
             raise exists(url)
 

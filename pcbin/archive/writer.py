@@ -19,10 +19,11 @@ from pcbin.archive.header import Header
 from pcbin.archive.nameindex import NameIndex, UniqueNames
 from pcbin.archive.record import Batch
 from pcbin.archive.rows import Rows, from_batch, join
-from pcbin.archive.source import Place, is_url
+from pcbin.archive.source import Place
 from pcbin.archive.target import Appended, Target, new
 from pcbin.errors import PcbinError, UsageError
 from pcbin.output import failed
+from pcbin.remote import is_url
 
 CHUNK_RECORDS = 4096
 CHUNK_TEXT = 1 << 20  # bytes of names and metadata that end a chunk early

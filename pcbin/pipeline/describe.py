@@ -48,27 +48,31 @@ class Description:
 
 def describe(source: Archive) -> Description:
     """Read through an open archive. Raises FormatError where it is damaged."""
-    distances, mix, turned, first = Distances(), Mix(), 0, 0
-    for batch in source.batches():
-        if batch.distortion is not None:
-            numbers = range(first, first + len(batch))
-            distances.add(batch.names or map(str, numbers), batch.distortion, batch.radii)
-        turned += 0 if batch.turns is None else int(np.count_nonzero(batch.turns))
-        forms = [None] * len(batch) if batch.stored is None else batch.stored.forms()
+    distances, mix, turned = Distances(), Mix(), 0
+    for chunk in source.chunks(codes=False):
+        with source.named():
+            columns: dict[str, Any] = {column.name: values for column, values in chunk.present()}
+        distortion, frames = columns.get("distortion"), columns.get("frames")
+        if distortion is not None:
+            numbers = range(chunk.first, chunk.first + chunk.records)
+            distances.add(
+                columns.get("names") or map(str, numbers), distortion, None if frames is None else frames[:, 3]
+            )
+        turned += int(np.count_nonzero(columns.get("turns", 0)))
+        forms = columns["stored"].forms() if "stored" in columns else [None] * chunk.records
         mix.add(
-            batch.codes.shape[1],
-            [0] * len(batch) if batch.more is None else list(map(len, batch.more)),
+            source.header.code_bytes,
+            list(map(len, columns["more"])) if "more" in columns else [0] * chunk.records,
             [form and (CELLS if form[0] else POINTS, form[1]) for form in forms],
-            batch.distortion,
+            distortion,
         )
-        first += len(batch)
     header, clouds = source.header, len(source)
     return Description(
         archive=source.path,
         creator=header.creator,
         model=header.model,
         model_sha256=header.model_sha256,
-        model_inside=source.model_bytes is not None,
+        model_inside=source.footer.model != 0,
         model_at_hand=at_hand(source),
         bits=header.bits,
         points=header.points,

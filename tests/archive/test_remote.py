@@ -17,8 +17,9 @@ import pytest
 from archive_records import HEADER, make_batch, same, write
 
 from pcbin import archive
-from pcbin.archive import Batch
+from pcbin.archive import Batch, reader
 from pcbin.errors import FormatError, OutputError, PcbinError, RecordError, UsageError
+from pcbin.pipeline import describe
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -91,6 +92,40 @@ def test_one_record_of_a_million_takes_a_handful_of_requests(server: tuple[str, 
     assert len(asked) == 5, asked
     lengths = [int(end) - int(start) for start, end in re.findall(r"bytes=(\d+)-(\d+)", " ".join(asked))]
     assert sum(lengths) < 500_000
+
+
+def test_an_archive_of_a_million_is_read_in_a_handful_of_requests(server: tuple[str, list[str]]) -> None:
+    url, asked = server
+    with archive.open(url) as opened:
+        assert describe(opened).clouds == 1_000_000
+        assert len(asked) == 4, asked
+        assert opened.bytes_by_column()["codes"] == 16_000_000
+    asked.clear()
+    with archive.open(url) as opened:
+        assert opened.codes.shape == (1_000_000, 16)
+        assert sum(1 for _ in opened.names) == 1_000_000
+    assert len(asked) < 20, asked
+
+
+def test_a_large_chunk_is_not_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "AHEAD", 1 << 10)
+    with archive.create("memory://parts/a.pcb", HEADER) as writer:
+        writer.write(make_batch(9000))
+    with archive.open("memory://parts/a.pcb") as opened:
+        held: list[int] = []
+        ahead = opened.source.ahead
+        monkeypatch.setattr(opened.source, "ahead", lambda spans: (ahead(spans), held.append(len(spans))))
+        assert [record.name for record in opened] == list(opened.names)
+    assert held == [2, 2, 2, 1, 1, 1]  # a chunk and its codes, then the chunks alone
+
+
+def test_a_file_that_goes_away() -> None:
+    with archive.create("memory://gone/a.pcb", HEADER) as writer:
+        writer.write(make_batch(9000))
+    with archive.open("memory://gone/a.pcb") as opened:
+        fsspec.filesystem("memory").rm("/gone/a.pcb")
+        with pytest.raises(FormatError, match=r"memory://gone/a\.pcb: cannot be read"):
+            list(opened)
 
 
 def test_a_server_that_has_nothing(server: tuple[str, list[str]]) -> None:

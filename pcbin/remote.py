@@ -1,0 +1,36 @@
+"""URLs, through fsspec: which text is one, and the file system it leads to. Knows nothing of what lies there."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+from pcbin.errors import ExtraError, PcbinError
+
+
+def is_url(place: object) -> TypeGuard[str]:
+    return isinstance(place, str) and "://" in place
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec filesystem of a URL and the path in it. Raises ExtraError without fsspec, or what it needs for this
+    kind of URL."""
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise ExtraError.of("remote", "fsspec") from error
+    try:
+        fs, path = url_to_fs(url)
+    except ImportError as error:
+        if url.startswith("s3://"):
+            raise ExtraError.of("s3", "s3fs") from error
+        raise ExtraError("this URL needs a package that is not installed", path=url, remedy=str(error)) from error
+    except ValueError as error:
+        raise PcbinError(f"not a URL that fsspec knows ({error})", path=url) from error
+    return fs, path
+
+
+def said(error: Exception) -> str:
+    """What a file system's error says, in a line: each protocol raises its own kinds, and some wrap the cause."""
+    inner = error.__cause__ or error.__context__ or error
+    words = str(getattr(error, "strerror", None) or error or "") or str(inner)
+    return " ".join(words.split())[:200] or type(error).__name__
