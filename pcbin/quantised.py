@@ -4,6 +4,7 @@ code cannot hold is kept like this. Knows neither files nor archives."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,13 @@ class Quantised:
         """The points (n, 3) of the unit sphere, in the Morton order of the cells."""
         middle = (morton.cells(self.codes) + 0.5) * self.side - 1
         return middle.astype(np.float32)
+
+    def means(self, unit: NDArray[np.floating], values: NDArray[Any]) -> NDArray[np.float64]:
+        """The means (n, k) of values (N, k) of the points (N, 3) that these are the cells of, over each cell."""
+        place = np.searchsorted(self.codes, _cells(unit, np.float32(self.side)))
+        counts = np.bincount(place, minlength=len(self))
+        columns = values.astype(np.float64).T
+        return np.stack([np.bincount(place, column, len(self)) / counts for column in columns], axis=1)
 
 
 def quantise(unit: NDArray[np.floating], side: float) -> Quantised:

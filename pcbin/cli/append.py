@@ -26,6 +26,7 @@ archive = click.argument("archive", type=o.readable)
     o.distortion,
     o.promise,
     o.meta,
+    o.keep,
     reading_options,
     o.seed,
 )

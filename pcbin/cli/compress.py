@@ -28,7 +28,7 @@ align = click.option(
 
 @o.verb(
     o.paths, o.out, o.model, o.effort, o.bits, up, align, o.jobs, o.device, drop, o.distortion, o.promise, embed_model,
-    o.meta, reading_options, o.seed, o.force,
+    o.meta, o.keep, reading_options, o.seed, o.force,
 )  # fmt: skip
 def command(paths: tuple[str, ...], out: str, model: str | None, meta: str | None, **options: Any) -> None:
     """Compress clouds into the archive OUT.

@@ -15,7 +15,7 @@ import click
 from pcbin.cli import report
 from pcbin.effort import DEFAULT_EFFORT, HIGHEST
 from pcbin.errors import UsageError
-from pcbin.files import FORMATS
+from pcbin.files import ATTRIBUTES, FORMATS
 
 Function = Callable[..., Any]
 Parameter = Callable[[Function], Function]
@@ -96,6 +96,15 @@ def distance(value: str) -> float:
     return float(value) / report.CD_UNITS
 
 
+def attributes(values: tuple[str, ...]) -> list[str]:
+    """Names of attributes, from words in either English and number."""
+    words = [word.strip() for value in values for word in value.split(",")]
+    named = {word: f"{word.lower().replace('color', 'colour').removesuffix('s')}s" for word in words if word}
+    if unknown := [word for word, name in named.items() if name not in ATTRIBUTES]:
+        raise UsageError(f"cannot keep {unknown[0]}", remedy="choose color, normal or both")
+    return list(named.values())
+
+
 def _temporary(title: str) -> str:
     """A path in a directory that is gone when the command ends, told as `title`."""
     directory = tempfile.mkdtemp(prefix="pcbin-")
@@ -143,6 +152,13 @@ promise = _all(
     _option("--codes-only", is_flag=True, help="Keep promises by codes alone, never by points."),
 )
 meta = _option("--meta", type=readable, metavar="FILE", help="The clouds' metadata, JSON or CSV: see docs/cli.md.")
+keep = _option(
+    "--keep",
+    multiple=True,
+    callback=lambda context, option, values: attributes(values),
+    metavar="color,normal",
+    help="Of points that are stored, colours or normals too; and mean colours.",
+)
 only = _option("--only", multiple=True, metavar="NAME|GLOB", help="Only these records; may be repeated.")
 labels = _option("--labels", type=readable, metavar="CSV", help='Labels to use: columns "name" and "label".')
 sources = _option("--sources", type=readable, metavar="DIR", help="Where the clouds are that were compressed.")

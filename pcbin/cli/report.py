@@ -174,6 +174,8 @@ def compressed(summary: Summary) -> Iterator[str]:
     yield from _mix(summary.mix)
     if summary.dropped_points:
         yield f"dropped     {summary.dropped_points:,} points that were NaN or infinite"
+    if summary.left_out:
+        yield f"left out    {_left_out(summary.left_out)}: --keep color,normal keeps those of points that are stored"
     yield from _advice(summary.advice)
     yield from _list("renamed", [f"{name} to {unique}" for name, unique in summary.renamed])
     yield from _list("no cloud for the metadata of", summary.unused_meta)
@@ -190,7 +192,10 @@ def compressed(summary: Summary) -> Iterator[str]:
 
 def restored(result: Restored) -> None:
     """A finished decompress; raises PartialError if anything was skipped."""
-    show(result.to_dict(), [f"{result.directory}: {result.clouds:,} clouds", *_skipped(result.skipped)])
+    lines = [f"{result.directory}: {result.clouds:,} clouds"]
+    if result.left_out:
+        lines.append(f"left out    {_left_out(result.left_out)}: PLY holds them, without --points")
+    show(result.to_dict(), [*lines, *_skipped(result.skipped)])
     complain(result.skipped, f"{result.clouds:,} clouds were written")
 
 
@@ -228,6 +233,11 @@ def complain(skipped: Sequence[Skipped], done: str) -> None:
         more = f", and {rest:,} more" if rest else ""
         what = "1 input was" if not rest else f"{len(skipped):,} inputs were"
         raise PartialError(f"{done}, but {what} skipped ({first.path}: {first.cause}{more})")
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    """Of how many clouds colours and normals are not there."""
+    return ", ".join(f"{name} of {count:,} cloud{'s' * (count > 1)}" for name, count in counts.items())
 
 
 def _size(archive: str, added: str, clouds: int, found: Summary | Description) -> str:

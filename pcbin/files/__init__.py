@@ -2,7 +2,7 @@
 
 One module per format, named in READERS and imported when used. It has ``read(stream, size, options, tell)``, which
 takes a binary file of `size` bytes, yields `Cloud`s and raises CloudError; and ``write(stream, points)`` if it is one
-of FORMATS.
+of FORMATS, which takes ATTRIBUTES by name if it is COLOURED.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import stat
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, CloudWarning, ExtraError, UsageError
 from pcbin.files.output import target, unsafe
-from pcbin.files.reading import Cloud, NoCloudError, Options, Tell
+from pcbin.files.reading import ATTRIBUTES, Cloud, NoCloudError, Options, Tell
 from pcbin.output import replacing
 
 __all__ = [
+    "ATTRIBUTES",
+    "COLOURED",
     "FORMATS",
     "PLAIN",
     "READERS",
@@ -50,6 +52,7 @@ READERS = {
 }
 IF_TOLD = {"bin": "raw", "pt": "tensor"}  # extensions that say too little
 FORMATS = ("ply", "npy", "npz", "xyz")  # the formats written, each by the module of its name
+COLOURED = ("ply",)  # those that may hold attributes
 PACKINGS = ("gz", "bz2", "xz")
 MARKS = {b"\x1f\x8b": ("gzip", "gz"), b"BZh": ("bzip2", "bz2"), b"\xfd7zXZ": ("xz", "xz")}
 PLAIN = Options()
@@ -197,20 +200,24 @@ def write(
     overwrite: bool = False,
     exact: bool = False,
     durable: bool = True,
+    attributes: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
-    """Write points (N, 3) to `path`, all or nothing, in one of FORMATS (by default what the extension says).
+    """Write points (N, 3) to `path`, all or nothing, in one of FORMATS (by default what the extension says); with their
+    ATTRIBUTES (N, 3) if it is COLOURED.
 
     As float32, or as float64 where float32 would move a point by more than a millionth of the extent, or at all
     where it must be `exact`; `durable` as in `pcbin.output.replacing`. Raises OutputError if the file exists (unless
-    `overwrite`) or cannot be written, UsageError for a format that is not in FORMATS.
+    `overwrite`) or cannot be written, UsageError for a format that is not in FORMATS, or has no attributes.
     """
     path = Path(path)
     format = format or path.suffix[1:].lower()
     if format not in FORMATS:
         raise UsageError(f"{format!r} is not written", path=path, remedy=f"choose from {', '.join(FORMATS)}")
+    if attributes and format not in COLOURED:
+        raise UsageError(f"{format} files have points alone", path=path, remedy="leave out their attributes")
     module = importlib.import_module(f"pcbin.files.{format}")
     with replacing(path, overwrite=overwrite, durable=durable) as stream:
-        module.write(stream, _narrowed(np.asarray(points), 0.0 if exact else 1e-6))
+        module.write(stream, _narrowed(np.asarray(points), 0.0 if exact else 1e-6), **(attributes or {}))
 
 
 def _narrowed(points: NDArray[Any], tolerance: float) -> NDArray[np.float32] | NDArray[np.float64]:

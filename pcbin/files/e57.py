@@ -17,7 +17,8 @@ MARK = b"ASTM-E57"
 
 
 def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator[Cloud]:
-    """All scans of the file as one cloud, float64, in metres, each at its pose; invalid points are left out."""
+    """All scans of the file as one cloud, float64, in metres, each at its pose, without invalid points. Colours are not
+    read."""
     try:
         import pye57
     except ImportError:
@@ -26,7 +27,8 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
         raise CloudError("is no E57")
     scans = [np.empty((0, 3))]
     with damaged("E57"), _path(stream) as path, pye57.E57(path) as file:
-        counts = [file.get_header(i).point_count for i in range(file.scan_count)]
+        headers = [file.get_header(i) for i in range(file.scan_count)]
+        counts = [header.point_count for header in headers]
         if 24 * sum(counts) > bound(size):
             raise CloudError(f"unpacks to over {RATIO} times its size, or lies: {sum(counts):,} points")
         for i in range(len(counts)):
@@ -36,7 +38,8 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
         raise CloudError("holds no points", remedy="leave it out")
     if len(counts) > 1:
         tell(f"its {len(counts):,} scans were read as one cloud")
-    yield Cloud(np.concatenate(scans))
+    coloured = any("colorRed" in header.point_fields for header in headers)
+    yield Cloud(np.concatenate(scans), {"colours": None} if coloured else {})
 
 
 @contextmanager

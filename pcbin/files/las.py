@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
-from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound, damaged, left_out
+from pcbin.files.reading import RATIO, Cloud, Options, Tell, attributes, bound, damaged
 
 CHUNK = 1 << 24  # bytes of points unpacked together
 HEADER = 227  # bytes of the header of the oldest version
@@ -26,7 +27,10 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
     logging.getLogger("laspy").addHandler(logging.NullHandler())  # or it writes on stderr
     _refuse_lies(stream, size)
     backends = [laspy.LazBackend.Lazrs]  # the parallel one allocates what a damaged file asks for
-    only = laspy.DecompressionSelection.XY_RETURNS_CHANNEL | laspy.DecompressionSelection.Z
+    part = laspy.DecompressionSelection
+    only = part.XY_RETURNS_CHANNEL | part.Z
+    if options.keep:
+        only |= part.RGB | part.ALL_EXTRA_BYTES
     with (
         damaged("LAS"),
         laspy.open(
@@ -40,16 +44,21 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
             raise ExtraError.of("las", "lazrs")
         if not count:
             raise CloudError("holds no points", remedy="leave it out")
+        format = reader.header.point_format
+        names = list(format.dimension_names)
+        beside = attributes(names)
+        kept = {name: [names[place] for place in beside[name]] for name in options.keep if name in beside}
         points = np.empty((count, 3))
+        values: dict[str, list[NDArray[Any]]] = {name: [] for name in kept}
         held = 0
-        for chunk in reader.chunk_iterator(max(1, CHUNK // reader.header.point_format.size)):
+        for chunk in reader.chunk_iterator(max(1, CHUNK // format.size)):
             points[held : held + len(chunk)] = np.stack([chunk.x, chunk.y, chunk.z], axis=1)
+            for name, columns in kept.items():
+                values[name].append(np.stack([chunk[column] for column in columns], axis=1))
             held += len(chunk)
         if held < count:
             raise CloudError(f"is cut short: it has {held:,} of {count:,} points")
-        if note := left_out(reader.header.point_format.dimension_names):
-            tell(note)
-    yield Cloud(points)
+    yield Cloud(points, {name: np.concatenate(values[name]) if name in values else None for name in beside})
 
 
 def _refuse_lies(stream: IO[bytes], size: int) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pcbin.files.numbers import split
-from pcbin.files.reading import NoCloudError
+from pcbin.files.reading import NoCloudError, attributes
 
 UNIT = re.compile(r"\s*[\[({].*[\])}]$|[_/ ](m|mm|cm|dm|km|ft|in|um|metres?|meters?|feet)$")
 PLACE = re.compile(
@@ -74,13 +74,7 @@ def place(header: str, fields: Sequence[str], delimiter: str | None, *, comment:
     None where the line names no coordinates. Raises NoCloudError where it names the columns, but no coordinates
     among them, or coordinates that cannot be matched with the columns.
     """
-    text = header.strip()
-    if comment:
-        text = re.sub(r"^\w+:\s+", "", text.lstrip("#/%! \t"))
-    parted = next((mark for mark in (delimiter, ",", ";", "\t") if mark and mark in text), None)
-    names = split(text, parted)
-    if parted and names and not names[-1] and len(names) > len(fields):
-        names = names[:-1]
+    text, parted, names = _parted(header, fields, delimiter, comment)
     columns = axes(names)
     if columns is None:
         if len(names) != len(fields) or not all(re.search(r"[^\W\d]", name) or not name for name in names):
@@ -97,6 +91,26 @@ def place(header: str, fields: Sequence[str], delimiter: str | None, *, comment:
     if columns is None:
         return None, f"its line {text[:60]!r} names other columns than it has: the first three were taken"
     return columns, f"its header does not fit its {len(fields)} columns: x, y, z were taken from {_numbers(columns)}"
+
+
+def beside(header: str, fields: Sequence[str], delimiter: str | None, *, comment: bool) -> dict[str, list[int]]:
+    """The columns of ATTRIBUTES, where a header line has a name for each column."""
+    _, _, names = _parted(header, fields, delimiter, comment)
+    return attributes(list(map(_plain, names))) if len(names) == len(fields) else {}
+
+
+def _parted(
+    header: str, fields: Sequence[str], delimiter: str | None, comment: bool
+) -> tuple[str, str | None, list[str]]:
+    """A header line without its mark of a comment, what parts its names, and they."""
+    text = header.strip()
+    if comment:
+        text = re.sub(r"^\w+:\s+", "", text.lstrip("#/%! \t"))
+    parted = next((mark for mark in (delimiter, ",", ";", "\t") if mark and mark in text), None)
+    names = split(text, parted)
+    if parted and names and not names[-1] and len(names) > len(fields):
+        names = names[:-1]
+    return text, parted, names
 
 
 def _by_marks(names: list[str], columns: list[int], fields: Sequence[str], *, comment: bool) -> list[int]:

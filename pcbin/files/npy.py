@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError
 from pcbin.files import names
-from pcbin.files.reading import RATIO, Cloud, Options, Tell, bound
+from pcbin.files.reading import RATIO, Cloud, Options, Tell, attributes, bound
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 LONGEST_HEADER = 1 << 16
@@ -49,10 +49,10 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell, packed: int
         tell(f"its shape {shape} was read as {count:,} clouds of {one[0]:,} points, not as one organised cloud")
     if fortran:
         for array in take(stream, dtype, shape[::-1]).T.reshape(count, *one):
-            yield Cloud(_points(array))
+            yield _cloud(array, options)
     else:
         for _ in range(count):
-            yield Cloud(_points(take(stream, dtype, one)))
+            yield _cloud(take(stream, dtype, one), options)
 
 
 def header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -97,12 +97,20 @@ def _unusable_fields(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     return "" if len(shape) in (1, 2) else f"has shape {shape}; a cloud with fields is (N,)"
 
 
-def _points(array: NDArray[Any]) -> NDArray[Any]:
-    """The points (N, 3) of an array (N, 3 or more), or (N,) of fields."""
+def _cloud(array: NDArray[Any], options: Options) -> Cloud:
+    """The points (N, 3) of an array (N, 3 or more), or (N,) of fields, which may have ATTRIBUTES too."""
     if array.dtype.names is None:
-        return array[:, :3]
-    columns = [array.dtype.names[column] for column in names.axes(array.dtype.names) or ()]
-    return np.stack([array[column] for column in columns], axis=1)
+        return Cloud(array[:, :3])
+    fields = array.dtype.names
+
+    def joined(columns: list[int]) -> NDArray[Any]:
+        return np.stack([array[fields[column]] for column in columns], axis=1)
+
+    beside = attributes(
+        [name if array.dtype[name].kind in "fiu" and not array.dtype[name].shape else "" for name in fields]
+    )
+    values = {name: joined(columns) if name in options.keep else None for name, columns in beside.items()}
+    return Cloud(joined(names.axes(fields) or []), values)
 
 
 def take(stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:

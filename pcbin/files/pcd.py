@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, ExtraError
 from pcbin.files import numbers
-from pcbin.files.reading import RATIO, Cloud, Options, Tell, as_text, bound, damaged, left_out
+from pcbin.files.reading import RATIO, Cloud, Options, Tell, as_text, attributes, bound, damaged, typed
 
 LONGEST_HEADER = 1 << 16
 LINES = 1 << 16  # lines of text, and rows of bytes, held at a time
@@ -20,15 +20,17 @@ LINES = 1 << 16  # lines of text, and rows of bytes, held at a time
 
 @dataclass(frozen=True)
 class Layout:
-    """A header: how many points, what a row of bytes is, which fields are x, y, z, where they stand in a line of text,
-    how the rows are kept, and what to tell of the other fields."""
+    """A header: how many points, what a row of bytes is, which fields are points and ATTRIBUTES (of colours it may be
+    one alone, which holds all three), where each field stands in a line of text, and how the rows are kept."""
 
     count: int
     row: np.dtype[Any]
-    axes: list[str]
+    fields: dict[str, list[int]]
     columns: list[int]
     data: str
-    note: str
+
+    def type(self, field: int) -> np.dtype[Any]:
+        return self.row[str(field)]
 
 
 def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator[Cloud]:
@@ -37,17 +39,24 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
         layout = _layout(stream)
         if not layout.count:
             raise CloudError("holds no points", remedy="leave it out")
-        if layout.data == "ascii":
-            points = _text(stream, layout, size)
-        elif layout.data == "binary":
-            points = _binary(stream, layout, size)
-        elif layout.data == "binary_compressed":
-            points = _packed(stream, layout, size)
-        else:
+        if layout.data not in DATA:
             raise CloudError(f"keeps its data in an unknown way: {layout.data[:40]!r}")
-    if layout.note:
-        tell(layout.note)
-    yield Cloud(points)
+        wanted = [field for name in ("points", *options.keep) for field in layout.fields.get(name, ())]
+        read = dict(zip(wanted, DATA[layout.data](stream, layout, size, wanted), strict=True))
+        points = np.stack([read[field] for field in layout.fields.pop("points")], axis=1)
+        values = {name: _joined(layout, fields, read) for name, fields in layout.fields.items()}
+    yield Cloud(points, values)
+
+
+def _joined(layout: Layout, fields: list[int], read: dict[int, NDArray[Any]]) -> NDArray[Any] | None:
+    """The columns of ATTRIBUTES as one array, None if they were not read; a colour in one number as three bytes."""
+    if fields[0] not in read:
+        return None
+    columns = [typed(read[field], layout.type(field)) for field in fields]
+    if len(columns) == 1:
+        bits = columns[0].view("<u4")
+        columns = [typed(bits >> shift & 255, np.dtype(np.uint8)) for shift in (16, 8, 0)]
+    return np.stack(columns, axis=1)
 
 
 def _layout(stream: IO[bytes]) -> Layout:
@@ -71,14 +80,11 @@ def _layout(stream: IO[bytes]) -> Layout:
     places = [names.index(axis) for axis in "xyz"]
     if any(repeats[place] != 1 for place in places) or len(repeats) != len(names):
         raise CloudError("has fields x, y and z that are no single numbers")
-    return Layout(
-        count,
-        row,
-        [str(i) for i in places],
-        [sum(repeats[:i]) for i in places],
-        header["data"][0].lower(),
-        left_out(names),
-    )
+    found = {"points": places, **attributes([name if n == 1 else "" for name, n in zip(names, repeats, strict=True)])}
+    whole = [i for i, name in enumerate(names) if name in ("rgb", "rgba") and row[str(i)].itemsize == 4]
+    if len(whole) == 1:
+        found["colours"] = whole
+    return Layout(count, row, found, [sum(repeats[:i]) for i in range(len(names))], header["data"][0].lower())
 
 
 def _refuse_lies(layout: Layout, needed: int, held: int) -> None:
@@ -86,34 +92,35 @@ def _refuse_lies(layout: Layout, needed: int, held: int) -> None:
         raise CloudError(f"is cut short or lies: {layout.count:,} points do not fit into {held:,} bytes")
 
 
-def _text(stream: IO[bytes], layout: Layout, size: int) -> NDArray[Any]:
+def _text(stream: IO[bytes], layout: Layout, size: int, fields: list[int]) -> list[NDArray[Any]]:
     _refuse_lies(layout, 2 * layout.count, size)
-    parts: list[NDArray[Any]] = [np.empty((0, 3))]
+    columns = [layout.columns[field] for field in fields]
+    parts: list[NDArray[Any]] = [np.empty((0, len(columns)))]
     with as_text(stream, "latin-1") as lines:
         while chunk := list(itertools.islice(lines, LINES)):
-            points = numbers.table(chunk, layout.columns, None)
+            points = numbers.table(chunk, columns, None)
             if points is None:
-                points, bad = numbers.rows(chunk, layout.columns, None)
+                points, bad = numbers.rows(chunk, columns, None)
                 if bad:
                     raise CloudError(f"has a row that is no point: {chunk[bad[0]].strip()[:40]!r}")
             parts.append(points)
     points = np.concatenate(parts)
     if len(points) != layout.count:
         raise CloudError(f"is cut short or lies: it promises {layout.count:,} points and has {len(points):,}")
-    return points
+    return list(points.T)
 
 
-def _binary(stream: IO[bytes], layout: Layout, size: int) -> NDArray[Any]:
+def _binary(stream: IO[bytes], layout: Layout, size: int, fields: list[int]) -> list[NDArray[Any]]:
     _refuse_lies(layout, layout.count * layout.row.itemsize, size - stream.tell())
-    points = np.empty((layout.count, 3), np.result_type(*(layout.row[axis] for axis in layout.axes)))
+    columns = [np.empty(layout.count, layout.type(field)) for field in fields]
     for start in range(0, layout.count, LINES):
         rows = np.frombuffer(stream.read(min(LINES, layout.count - start) * layout.row.itemsize), layout.row)
-        for column, axis in enumerate(layout.axes):
-            points[start : start + LINES, column] = rows[axis]
-    return points
+        for field, column in zip(fields, columns, strict=True):
+            column[start : start + LINES] = rows[str(field)]
+    return columns
 
 
-def _packed(stream: IO[bytes], layout: Layout, size: int) -> NDArray[Any]:
+def _packed(stream: IO[bytes], layout: Layout, size: int, fields: list[int]) -> list[NDArray[Any]]:
     """All values of the first field, then all of the second, and so on."""
     try:
         import lzf
@@ -127,8 +134,9 @@ def _packed(stream: IO[bytes], layout: Layout, size: int) -> NDArray[Any]:
     data = lzf.decompress(stream.read(packed), unpacked)
     if data is None or len(data) < layout.count * layout.row.itemsize:
         raise CloudError("is no PCD, or damaged (LZF)")
-    columns = []
-    for axis in layout.axes:
-        before = sum(layout.row[i].itemsize for i in range(int(axis)))
-        columns.append(np.frombuffer(data, layout.row[axis], layout.count, before * layout.count))
-    return np.stack(columns, axis=1)
+    before = [sum(layout.type(i).itemsize for i in range(field)) for field in fields]
+    columns = zip(fields, before, strict=True)
+    return [np.frombuffer(data, layout.type(field), layout.count, at * layout.count) for field, at in columns]
+
+
+DATA = {"ascii": _text, "binary": _binary, "binary_compressed": _packed}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pcbin.errors import CloudError
 from pcbin.files import plyrows
 from pcbin.files.plyrows import Element, Property
-from pcbin.files.reading import Cloud, Options, Tell, as_text, left_out
+from pcbin.files.reading import ATTRIBUTES, Cloud, Options, Tell, as_text, attributes, typed
 from pcbin.files.surface import fan, on_surface
 
 LONGEST_HEADER = 1 << 20
@@ -28,6 +28,8 @@ NEWLINE = rb"(\r\n|\n\r|\n|\r)"
 TEXT = ""  # in place of a byte order
 ORDERS = {"ascii": TEXT, "binary_little_endian": "<", "binary_big_endian": ">"}
 INDICES = ("vertex_indices", "vertex_index")
+WRITTEN = {"i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort", "i4": "int", "u4": "uint"}
+WRITTEN |= {"f4": "float", "f8": "double"}
 TYPES = {
     **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "long": "i8"},
     **{"ulong": "u8", "half": "f2", "float": "f4", "double": "f8", "bool": "u1"},
@@ -56,24 +58,28 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
     try:
         layout = _layout(stream)
         upto = layout.upto("vertex")
-        columns, count = _columns(upto[-1]), upto[-1].count
+        vertex, names = upto[-1], _names(upto[-1])
+        columns, beside = _columns(names), attributes(names)
         _refuse_lies(layout, upto, size)
         stream.seek(layout.start)
         with as_text(stream, "latin-1") if layout.order == TEXT else nullcontext() as text:
             body = plyrows.Text(text) if text else plyrows.Binary(stream, layout.order)
-            faces = _faces(layout, count, options, tell)
-            if not faces:
+            faces = _faces(layout, vertex.count, options, tell)
+            if faces:
+                points, values = _surface(layout, body, columns, *faces, options), {}
+            else:
                 for element in upto[:-1]:
                     body.skip(element)
-                points = body.columns(upto[-1], columns)
-            else:
-                points = _surface(layout, body, columns, *faces, options)
-        for note in (body.note, left_out(prop.name for prop in upto[-1].properties)):
-            if note:
-                tell(note)
+                kept = {name: places for name, places in beside.items() if name in options.keep}
+                points, *others = body.columns(vertex, [columns, *kept.values()])
+                values = {
+                    name: typed(array, _type(vertex, kept[name])) for name, array in zip(kept, others, strict=True)
+                }
+        if body.note:
+            tell(body.note)
     except (ValueError, TypeError, OverflowError, LookupError, struct.error) as error:
         raise CloudError(f"is no PLY, or damaged ({error})") from error
-    yield Cloud(points)
+    yield Cloud(points, {**dict.fromkeys(beside), **values})
 
 
 def _layout(stream: IO[bytes]) -> Layout:
@@ -112,9 +118,18 @@ def _property(words: list[str]) -> Property:
     return Property(" ".join(words[1:]), TYPES.get(words[0], ""))
 
 
-def _columns(vertex: Element) -> list[int]:
+def _names(vertex: Element) -> list[str]:
+    """What the vertices' properties are called; nothing for lists."""
+    return ["" if prop.length else prop.name.lower() for prop in vertex.properties]
+
+
+def _type(element: Element, columns: list[int]) -> np.dtype[Any]:
+    """The one type of some properties; a float for those of a type that nobody knows."""
+    return np.result_type(*(element.properties[column].type or "f4" for column in columns))
+
+
+def _columns(names: list[str]) -> list[int]:
     """Which properties of the vertices are x, y and z."""
-    names = ["" if prop.length else prop.name.lower() for prop in vertex.properties]
     if not {"x", "y", "z"} <= set(names):
         raise CloudError(f"has vertices without x, y and z, only {', '.join(filter(None, names)) or 'lists'}")
     if twice := [axis for axis in "xyz" if names.count(axis) > 1]:
@@ -159,7 +174,7 @@ def _surface(
         if element is faces:
             triangles = fan(*body.lists(element, indices))
         elif element.name == "vertex" and vertices is None:
-            vertices = body.columns(element, columns)
+            (vertices,) = body.columns(element, [columns])
         else:
             body.skip(element)
         if vertices is not None and triangles is not None:
@@ -169,10 +184,20 @@ def _surface(
     return on_surface(vertices, triangles, 2 * options.points, options.seed)
 
 
-def write(stream: IO[bytes], points: NDArray[Any]) -> None:
-    """Binary little-endian, vertices only."""
-    type_ = {4: "float", 8: "double"}[points.dtype.itemsize]
-    properties = "".join(f"property {type_} {axis}\n" for axis in "xyz")
+def write(stream: IO[bytes], points: NDArray[Any], **beside: NDArray[Any]) -> None:
+    """Binary little-endian, vertices only, with ATTRIBUTES (N, 3), each in its type."""
+    groups = [(["x", "y", "z"], points), *((ATTRIBUTES[name][0], array) for name, array in beside.items())]
+    row = np.dtype([(name, _written(array.dtype)) for names, array in groups for name in names])
+    rows = np.empty(len(points), row)
+    for names, array in groups:
+        for column, name in enumerate(names):
+            rows[name] = array[:, column]
+    properties = "".join(f"property {WRITTEN[row[name].str[1:]]} {name}\n" for name in row.names or ())
     header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n{properties}end_header\n"
     stream.write(header.encode())
-    stream.write(np.ascontiguousarray(points, points.dtype.newbyteorder("<")).tobytes())
+    stream.write(rows.tobytes())
+
+
+def _written(dtype: np.dtype[Any]) -> str:
+    """The type in which numbers of another are written: PLY has no halves and no integers of eight bytes."""
+    return "<" + {"f2": "f4", "i8": "f8", "u8": "f8"}.get(dtype.str[1:], dtype.str[1:])

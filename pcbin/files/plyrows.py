@@ -52,8 +52,8 @@ class Body(Protocol):
 
     def skip(self, element: Element) -> None: ...
 
-    def columns(self, element: Element, columns: Sequence[int]) -> NDArray[Any]:
-        """Some properties (count, len(columns)) of all rows, none of them lists."""
+    def columns(self, element: Element, groups: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
+        """Some properties of all rows, none of them lists: of each group an array (count, len(group))."""
         ...
 
     def lists(self, element: Element, column: int) -> Lists: ...
@@ -85,7 +85,11 @@ class Text:
                 self._at += step
                 left -= step
 
-    def columns(self, element: Element, columns: Sequence[int]) -> NDArray[Any]:
+    def columns(self, element: Element, groups: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
+        ends = list(itertools.accumulate(map(len, groups)))
+        return np.split(self._columns(element, [column for group in groups for column in group]), ends[:-1], axis=1)
+
+    def _columns(self, element: Element, columns: Sequence[int]) -> NDArray[np.float64]:
         self._fill(1)
         ahead = " ".join(self._row[self._at :])
         wanted = self._width(element, self._row[self._at :])
@@ -192,22 +196,29 @@ class Binary:
         else:
             self._stream.seek(element.count * self._row(element.properties).itemsize, io.SEEK_CUR)
 
-    def columns(self, element: Element, columns: Sequence[int]) -> NDArray[Any]:
-        kinds = [self._dtype(element.properties[column].type) for column in columns]
-        values = np.empty((element.count, len(columns)), np.result_type(*kinds))
+    def columns(self, element: Element, groups: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
+        found = []
+        for group in groups:
+            kinds = [self._dtype(element.properties[column].type) for column in group]
+            found.append(np.empty((element.count, len(group)), np.result_type(*kinds)))
+        into = [
+            (values[:, i], column)
+            for values, group in zip(found, groups, strict=True)
+            for i, column in enumerate(group)
+        ]
         if element.has_lists:
             data, starts = self._walk(element)
-            for i, column in enumerate(columns):
+            for values, column in into:
                 segment, offset = self._place(element, column)
-                values[:, i] = _gather(data, starts[:, segment] + offset, kinds[i])
-            return values
+                values[:] = _gather(data, starts[:, segment] + offset, self._dtype(element.properties[column].type))
+            return found
         row = self._row(element.properties)
         for start in range(0, element.count, LINES):
             count = min(LINES, element.count - start)
             rows = np.frombuffer(self._read(count * row.itemsize), row)
-            for i, column in enumerate(columns):
-                values[start : start + count, i] = rows[str(column)]
-        return values
+            for values, column in into:
+                values[start : start + count] = rows[str(column)]
+        return found
 
     def lists(self, element: Element, column: int) -> Lists:
         prop = element.properties[column]

@@ -4,16 +4,22 @@ Knows no format."""
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.errors import CloudError, PcbinError
 
 FLOOR, RATIO = 1 << 26, 100  # bytes that a file may unpack to: this many, or this many times its size
+
+ATTRIBUTES = {  # what points have beside their place, and what its three columns are called
+    "colours": (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue")),
+    "normals": (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z")),
+}
 
 Tell = Callable[[str], None]  # takes what a user should know about a file that was read, as the rest of a sentence
 
@@ -30,6 +36,7 @@ class Options:
         organised: an array (H, W, 3) is one cloud of H x W points, not H clouds of W.
         bin: .bin files are float32, so many of them for a point, of which the first three are x, y, z.
         pt: .pt files are tensors.
+        keep: the ATTRIBUTES that are read; of others is only said that they are there.
     """
 
     sample: Literal["surface", "vertices"] | None = None
@@ -38,13 +45,16 @@ class Options:
     organised: bool = False
     bin: int | None = None
     pt: bool = False
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points (N, 3) in the file's dtype."""
+    """Points (N, 3) in the file's dtype, and which ATTRIBUTES the file has of them: (N, 3), or None where they were not
+    read."""
 
     points: NDArray[Any]
+    attributes: Mapping[str, NDArray[Any] | None] = field(default_factory=dict)
 
 
 class NoCloudError(CloudError):
@@ -65,15 +75,21 @@ def damaged(kind: str) -> Iterator[None]:
         raise CloudError(f"is no {kind}, or damaged ({words})") from error
 
 
-COLOURS = {"red", "green", "blue", "r", "g", "b", "diffuse_red", "rgb", "rgba"}
-NORMALS = {"nx", "ny", "nz", "normal_x", "normal_y", "normal_z"}
+def attributes(names: Sequence[str]) -> dict[str, list[int]]:
+    """Which of the ATTRIBUTES are among these names, and where: the places of the three columns of each."""
+    lower = [name.lower() for name in names]
+    found = {}
+    for attribute, spellings in ATTRIBUTES.items():
+        for spelling in spellings:
+            if attribute not in found and all(lower.count(name) == 1 for name in spelling):
+                found[attribute] = [lower.index(name) for name in spelling]
+    return found
 
 
-def left_out(names: Iterable[str]) -> str:
-    """What to tell of properties with these names, if any are more than coordinates to a user."""
-    lower = {name.lower() for name in names}
-    kinds = [kind for kind, known in (("colours", COLOURS), ("normals", NORMALS)) if lower & known]
-    return f"its {' and '.join(kinds)} are left out" if kinds else ""
+def typed(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers in a type that they may not all fit into; NaN and what is beyond become something else, silently."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return values.astype(dtype)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pcbin.errors import CloudError
 from pcbin.files import names, numbers, ptx
-from pcbin.files.reading import Cloud, NoCloudError, Options, Tell, as_text
+from pcbin.files.reading import Cloud, NoCloudError, Options, Tell, as_text, typed
 
 HEADER, LONGEST_LINE = 1 << 20, 1 << 20  # characters before the first row, and in a line of them
 WORDS, NEAR = 1000, 32  # lines before it that are no comments; lines above one that may name its columns
@@ -32,7 +32,8 @@ class _Table:
     """How rows are read, and what is found on the way."""
 
     delimiter: str | None
-    columns: list[int]
+    columns: list[int]  # of x, y, z, then of each of the attributes that are read
+    beside: dict[str, bool]  # the attributes that the file has, and whether they are read
     width: int  # fields of the first row
     commas: int  # in the first row
     comma: bool  # whether numbers have a decimal comma
@@ -52,12 +53,11 @@ def read(stream: IO[bytes], size: int, options: Options, tell: Tell) -> Iterator
         if ptx.may_begin(header):
             ahead += itertools.islice(text, ptx.HEAD - 3)
         if ptx.begins(header, ahead):
-            points = ptx.read([*header, *ahead], text, tell)
+            yield Cloud(ptx.read([*header, *ahead], text, tell))
         else:
-            table = _layout(header, first, tell)
+            table = _layout(header, first, options, tell)
             _rows(table, ahead, text, len(header) + 1, tell)
-            points = _checked(table, tell)
-    yield Cloud(points)
+            yield _cloud(table, _checked(table, tell))
 
 
 def _header(text: io.TextIOBase) -> tuple[list[str], str]:
@@ -88,7 +88,7 @@ def _is_row(line: str, header: list[str]) -> bool:
     if any(fields) and numbers.point(fields, (0, 1, 2), delimiter) is not None:
         return True
     try:
-        columns, _ = _named(header[-NEAR:], fields, delimiter)
+        columns, _, _ = _named(header[-NEAR:], fields, delimiter)
     except NoCloudError:
         return False
     return columns is not None and numbers.point(fields, columns, delimiter) is not None
@@ -107,37 +107,42 @@ def _delimiter(line: str, header: list[str]) -> str | None:
     return None
 
 
-def _named(header: list[str], fields: list[str], delimiter: str | None) -> tuple[list[int] | None, str]:
-    """Where the last header line that names coordinates places them, and what to tell of it."""
+def _named(
+    header: list[str], fields: list[str], delimiter: str | None
+) -> tuple[list[int] | None, dict[str, list[int]], str]:
+    """Where the last header line that names coordinates places them and attributes, and what to tell of it."""
     told, failure = "", None
     for line in reversed(header):
         if not line.strip():
             continue
+        comment = numbers.is_comment(line)
         try:
-            columns, note = names.place(line, fields, delimiter, comment=numbers.is_comment(line))
+            columns, note = names.place(line, fields, delimiter, comment=comment)
         except NoCloudError as error:
             failure = failure or error
             continue
         if columns is not None:
-            return columns, note
+            return columns, names.beside(line, fields, delimiter, comment=comment), note
         told = told or note
     if failure:
         raise failure
-    return None, told
+    return None, {}, told
 
 
-def _layout(header: list[str], first: str, tell: Tell) -> _Table:
+def _layout(header: list[str], first: str, options: Options, tell: Tell) -> _Table:
     delimiter = _delimiter(first, header)
     fields = numbers.split(first, delimiter)
     if len(fields) > 3 and not fields[-1] and delimiter:
         fields = fields[:-1]  # a delimiter behind the last field
-    columns, note = _named(header, fields, delimiter)
+    columns, beside, note = _named(header, fields, delimiter)
     if columns is None and not note and len(fields) > 3:
         note = f"nothing names its {len(fields)} columns: the first three were taken"
     if note:
         tell(note)
     comma = any(map(numbers.DECIMAL_COMMA.fullmatch, fields)) and delimiter != ","
-    table = _Table(delimiter, columns or [0, 1, 2], len(fields), first.count(","), comma)
+    kept = {name: name in options.keep for name in beside}
+    wanted = [column for name, places in beside.items() if kept[name] for column in places]
+    table = _Table(delimiter, [*(columns or [0, 1, 2]), *wanted], kept, len(fields), first.count(","), comma)
     table.counts += [int(line) for line in header if COUNT.fullmatch(line)][-1:]
     return table
 
@@ -183,6 +188,24 @@ def _checked(table: _Table, tell: Tell) -> NDArray[np.float64]:
     if sum(table.counts) > total:
         tell(f"it is cut short: it promises {sum(table.counts):,} points and holds {total:,}")
     return points
+
+
+def _cloud(table: _Table, values: NDArray[np.float64]) -> Cloud:
+    """The columns that were read: colours in the smallest type that holds them, normals as float32."""
+    points, *others = np.hsplit(values, range(3, values.shape[1], 3))
+    read = iter(others)
+    beside = {name: next(read) if kept else None for name, kept in table.beside.items()}
+    if (colours := beside.get("colours")) is not None:
+        beside["colours"] = typed(colours, _smallest(colours))
+    if (normals := beside.get("normals")) is not None:
+        beside["normals"] = typed(normals, np.dtype(np.float32))
+    return Cloud(points, beside)
+
+
+def _smallest(colours: NDArray[np.float64]) -> np.dtype[Any]:
+    whole = bool((colours == np.floor(colours)).all() and len(colours) and colours.min() >= 0)
+    most = colours.max(initial=0)
+    return np.dtype(np.uint8 if whole and most <= 255 else np.uint16 if whole and most <= 65535 else np.float32)
 
 
 def write(stream: IO[bytes], points: NDArray[Any]) -> None:

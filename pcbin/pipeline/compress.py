@@ -62,6 +62,7 @@ def compress(
     seed: int = 0,
     advice: bool = False,
     reading: files.Options = files.PLAIN,
+    keep: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Summary:
     """Compress cloud files, and all those below directories, into the archive `out`.
@@ -90,7 +91,8 @@ def compress(
         overwrite: replace `out` if it exists.
         seed: of the random choice of points.
         advice: try on a sample what would lower the distortion; takes a twentieth of the time, or a second.
-        reading: what to do where a file leaves a choice; its `points` and `seed` are the model's and this one.
+        reading: what to do where a file leaves a choice; its `points`, `seed` and `keep` are the model's and these.
+        keep: of points that are stored, "colours" and "normals" too; with "colours" each cloud's mean colour as well.
         progress: called with the number of clouds done, and about how many there are in all (None: unknown).
 
     Raises:
@@ -104,7 +106,7 @@ def compress(
     sources = _checked(paths, out, jobs, distortion, promise, codes_only)
     codec_model = load(model, device=device)
     header = header_of(Codec(codec_model, bits=bits))
-    reading = _reading(reading, codec_model, seed)
+    reading = _reading(reading, codec_model, seed, keep)
     convention = _convention(codec_model, sources, up, align, effort, jobs, reading)
     plan = EncodePlan(
         codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
@@ -135,6 +137,7 @@ def append(
     seed: int = 0,
     advice: bool = False,
     reading: files.Options = files.PLAIN,
+    keep: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Summary:
     """Compress cloud files into the existing archive `out`, behind what it holds; arguments as for `compress`.
@@ -154,7 +157,7 @@ def append(
         codec_model = load_for(source, model, whole=True, device=device)
         convention, align = Convention(source.header.up, 0, True), source.header.align
         bits = _rate(source, codec_model, bits)
-    reading = _reading(reading, codec_model, seed)
+    reading = _reading(reading, codec_model, seed, keep)
     plan = EncodePlan(
         codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
     )
@@ -182,8 +185,11 @@ def _rate(source: Archive, model: Model, bits: int | None) -> int:
     return bits or own
 
 
-def _reading(options: files.Options, model: Model, seed: int) -> files.Options:
-    return replace(options, points=model.config.points, seed=seed)
+def _reading(options: files.Options, model: Model, seed: int, keep: Iterable[str]) -> files.Options:
+    chosen = tuple(dict.fromkeys(keep))
+    if unknown := set(chosen) - files.ATTRIBUTES.keys():
+        raise UsageError(f"cannot keep {min(unknown)}", remedy=f"choose {' and '.join(files.ATTRIBUTES)}")
+    return replace(options, points=model.config.points, seed=seed, keep=chosen)
 
 
 @dataclass(frozen=True)
@@ -258,6 +264,7 @@ def _summary(
         mix=tally.mix.forms(),
         broken=tally.broken,
         dropped_points=tally.dropped,
+        left_out=dict(tally.lost.most_common()),
         orientation=Orientation(
             orientation.describe(lying.number), lying.clouds, lying.clear, plan.align, tally.turned
         ),
@@ -321,6 +328,8 @@ def _batch(encoded: Encoded, names: list[str], records: dict[str, Mapping[str, A
         meta=meta,
         stored=encoded.stored,
         more=encoded.more,
+        colour=encoded.colour,
+        **encoded.attributes,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,10 +47,11 @@ class DecodePlan:
 
 @dataclass(frozen=True)
 class Written:
-    """How many files a batch became, and the records that could not become one."""
+    """How many files a batch became, the records that could not become one, and the attributes that files have not."""
 
     count: int
     skipped: list[Skipped]
+    lost: Counter[str]
 
 
 def decompress(
@@ -103,14 +105,15 @@ def decompress(
     _make(outdir)
     step = min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
     items = (numbers[start : start + step] for start in range(0, len(numbers), step))
-    count, skipped = 0, []
+    count, skipped, lost = 0, [], Counter[str]()
     for written in spread(partial(decode_records, plan), items, jobs):
         count += written.count
         skipped += written.skipped
+        lost += written.lost
         if progress:
             progress(count, len(numbers))
     sync()
-    return Restored(os.fspath(outdir), count, skipped, time.monotonic() - started)
+    return Restored(os.fspath(outdir), count, dict(lost.most_common()), skipped, time.monotonic() - started)
 
 
 def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written]:
@@ -120,20 +123,32 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
         for start in range(0, len(numbers), BATCH):
             records = [source[i] for i in numbers[start : start + BATCH]]
             clouds = codec.decode([record.whole for record in records])
-            skipped = []
+            skipped, lost = [], Counter[str]()
             for record, cloud in zip(records, clouds, strict=True):
                 name = record.name or _number(record.index)
                 points, exact = as_it_lies(record, cloud, plan.frame), record.stored_points is not None
+                beside = {name: values for name in files.ATTRIBUTES if (values := getattr(record, name)) is not None}
+                if plan.format not in files.COLOURED or plan.points is not None:
+                    lost.update(beside.keys())
+                    beside = {}
                 if plan.points is not None:
                     points, exact = density.with_points(points.astype(np.float64), plan.points), False
                 try:
                     path = _target(plan, name)
-                    files.write(path, points, plan.format, overwrite=plan.overwrite, exact=exact, durable=False)
+                    files.write(
+                        path,
+                        points,
+                        plan.format,
+                        overwrite=plan.overwrite,
+                        exact=exact,
+                        durable=False,
+                        attributes=beside,
+                    )
                 except OutputError as error:
                     if isinstance(error.__cause__, OSError) and error.__cause__.errno not in CLASHES:
                         raise
                     skipped.append(Skipped(name, error.cause))
-            yield Written(len(records) - len(skipped), skipped)
+            yield Written(len(records) - len(skipped), skipped, lost)
 
 
 def _target(plan: DecodePlan, name: str) -> Path:

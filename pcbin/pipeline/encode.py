@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from pcbin.effort import DEFAULT_EFFORT
 from pcbin.errors import CloudError, ExtraError, PcbinError
 from pcbin.metrics import noise_floor
 from pcbin.model import Model
+from pcbin.pipeline import attributes
 from pcbin.pipeline.keep import Keeper
 from pcbin.pipeline.promise import Promise
 from pcbin.quantised import Quantised
@@ -66,9 +68,11 @@ class Note:
 class Encoded:
     """A batch of encoded clouds, in columns as `pcbin.archive.Batch` has them.
 
-    `dropped` counts points that were NaN or infinite; `floors` are the noise floors of some of the clouds, NaN for the
-    others; `unkept` the limits of those clouds that are kept farther away than was promised, NaN too; `samples` some
-    clouds as the model takes them; `finished` counts the files that ended in this batch.
+    `attributes` are those of stored points, by name, `colour` the clouds' mean colours; empty and None where they were
+    not asked for. `lost` counts the clouds whose attributes are not kept, by name. `dropped` counts points that were
+    NaN or infinite; `floors` are the noise floors of some of the clouds, NaN for the others; `unkept` the limits of
+    those clouds that are kept farther away than was promised, NaN too; `samples` some clouds as the model takes them;
+    `finished` counts the files that ended in this batch.
     """
 
     names: list[str]
@@ -79,6 +83,9 @@ class Encoded:
     dropped: int
     distortion: NDArray[np.float32] | None
     stored: list[NDArray[Any] | Quantised | None]
+    attributes: dict[str, list[NDArray[Any] | None]]
+    colour: list[tuple[int, int, int] | None] | None
+    lost: Counter[str]
     unkept: NDArray[np.float64]
     floors: NDArray[np.float32]
     samples: list[NDArray[np.float32]]
@@ -89,8 +96,9 @@ class Encoded:
 
 @dataclass(frozen=True)
 class _Cloud:
-    """A cloud on its way, as the model takes it. Of its own points there are `count`; they are kept only if they may
-    have to be stored, and `sample` of them, twice the model's number, where there are so many."""
+    """A cloud on its way, as the model takes it. Of its own points there are `count`; they and their attributes are
+    kept only if they may have to be stored, and `sample` of them, twice the model's number, where there are so many.
+    `had` is what attributes its file has."""
 
     name: str
     unit: NDArray[np.float32]
@@ -99,6 +107,9 @@ class _Cloud:
     dropped: int
     points: NDArray[np.float64] | None
     sample: NDArray[np.float32] | None
+    attributes: attributes.Kept
+    colour: tuple[int, int, int] | None
+    had: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -140,17 +151,17 @@ def _clouds(source: files.CloudFile, codec: Codec, plan: EncodePlan, told: _Told
     directory that holds something else than clouds, such as a README, is passed over."""
     path = str(source.path)
     try:
-        arrays = files.read(source.path, plan.reading, lambda text: told.notes.append(Note(path, text)))
-        ahead = list(itertools.islice(arrays, 2))
+        clouds = files.clouds(source.path, plan.reading, lambda text: told.notes.append(Note(path, text)))
+        ahead = list(itertools.islice(clouds, 2))
         several = len(ahead) > 1
-        for number, array in enumerate(itertools.chain(ahead, arrays)):
+        for number, cloud in enumerate(itertools.chain(ahead, clouds)):
             name = f"{source.name}/{number:06d}" if several else source.name
             try:
-                points, dropped = clean(array)
+                points, dropped = clean(cloud.points)
             except CloudError as error:
                 told.skipped.append(Skipped(f"{path}[{number}]" if several else path, str(error)))
             else:
-                yield _prepared(name, points, dropped, codec, plan)
+                yield _prepared(name, points, dropped, cloud, codec, plan)
     except files.NoCloudError as error:
         if source.found:
             told.notes.append(Note(path, f"it was passed over: it {error.cause}"))
@@ -164,7 +175,10 @@ def _skipped(path: str, error: PcbinError) -> Skipped:
     return Skipped(path, str(error).removeprefix(f"{path}: "))
 
 
-def _prepared(name: str, points: NDArray[np.float64], dropped: int, codec: Codec, plan: EncodePlan) -> _Cloud:
+def _prepared(
+    name: str, points: NDArray[np.float64], dropped: int, cloud: files.Cloud, codec: Codec, plan: EncodePlan
+) -> _Cloud:
+    beside = attributes.read(cloud, len(points))
     unit, frame = place(codec.model, points, align=plan.align, up=plan.up, effort=plan.effort, seed=plan.seed)
     size = codec.points
     enough = plan.distortion and len(points) >= 2 * size and frame.radius > 0
@@ -176,6 +190,9 @@ def _prepared(name: str, points: NDArray[np.float64], dropped: int, codec: Codec
         dropped,
         points=None if plan.promise is None else points,
         sample=frame.to_unit(resample(points, 2 * size)) if enough else None,
+        attributes={} if plan.promise is None else beside,
+        colour=attributes.mean_colour(beside.get("colours")),
+        had=tuple(cloud.attributes),
     )
 
 
@@ -185,6 +202,10 @@ def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, lo
     limits = [_limit(plan, cloud, codec.points) for cloud in batch]
     away = np.full(len(batch), np.nan, np.float32) if distortion is None else distortion
     kept = Keeper(codec, points=not plan.codes_only).keep(batch, codes, away, limits)
+    beside = [
+        {} if cloud.points is None else attributes.of_stored(cloud.attributes, cloud.points, cloud.frame, form.stored)
+        for cloud, form in zip(batch, kept, strict=True)
+    ]
     return Encoded(
         names=[cloud.name for cloud in batch],
         codes=np.stack([form.code for form in kept]) if kept else codes[:, : codec.bytes],
@@ -194,6 +215,9 @@ def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, lo
         dropped=sum(cloud.dropped for cloud in batch),
         distortion=np.array([form.distortion for form in kept], np.float32) if plan.distortion else None,
         stored=[form.stored for form in kept],
+        attributes={name: [held.get(name) for held in beside] for name in plan.reading.keep},
+        colour=[cloud.colour for cloud in batch] if "colours" in plan.reading.keep else None,
+        lost=Counter(name for cloud, held in zip(batch, beside, strict=True) for name in cloud.had if name not in held),
         unkept=np.array([math.nan if form.within else limit for form, limit in zip(kept, limits, strict=True)]),
         floors=_floors(batch, codec.points, look),
         samples=[cloud.unit for cloud in _evenly(batch, look)],

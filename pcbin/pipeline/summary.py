@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -96,10 +97,11 @@ class Summary:
 
     `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `decoder` is None
     where the archive carries none, or carried one before. `mix` is what the added clouds are kept as, `broken` the
-    promises that could not be kept. `directories` has the distortion below each top directory, where there are
-    several. `advice` is what to try next, the best first. `notes` tell what was guessed or left out, `passed_over` how
-    many files lay in directories with an extension that pcbin does not read. `renamed` are the inputs whose name was
-    taken, (name, name in the archive); `unused_meta` the names in the metadata that no cloud has.
+    promises that could not be kept. `left_out` counts the clouds whose "colours" or "normals" are not kept point by
+    point. `directories` has the distortion below each top directory, where there are several. `advice` is what to try
+    next, the best first. `notes` tell what was guessed or left out, `passed_over` how many files lay in directories
+    with an extension that pcbin does not read. `renamed` are the inputs whose name was taken, (name, name in the
+    archive); `unused_meta` the names in the metadata that no cloud has.
     """
 
     archive: str
@@ -113,6 +115,7 @@ class Summary:
     mix: list[Form]
     broken: list[Broken]
     dropped_points: int
+    left_out: dict[str, int]
     orientation: Orientation
     distortion: Distortion | None
     directories: dict[str, Distortion]
@@ -130,10 +133,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Restored:
-    """A finished `decompress`."""
+    """A finished `decompress`. `left_out` counts the clouds whose "colours" or "normals" the archive has, and the files
+    have not."""
 
     directory: str
     clouds: int
+    left_out: dict[str, int]
     skipped: list[Skipped]
     seconds: float
 
@@ -199,6 +204,7 @@ class Tally:
     mix: Mix = field(default_factory=Mix)
     broken: list[Broken] = field(default_factory=list)
     dropped: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
     turned: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -220,6 +226,7 @@ class Tally:
             away = math.nan if batch.distortion is None else float(batch.distortion[i])
             self.broken.append(Broken(names[i], away, float(batch.unkept[i])))
         self.dropped += batch.dropped
+        self.lost += batch.lost
         self.turned += sum(frame.turn is not None for frame in batch.frames)
         self.skipped += batch.skipped
         self.notes += batch.notes

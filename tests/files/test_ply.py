@@ -252,10 +252,6 @@ class TestOddities:
             [[1, 2, 3], [7, 8, 9]],
         )
 
-    def test_colours_and_normals_that_are_left_out_are_told(self):
-        fields = ["x", "y", "z", "nx", "ny", "nz", "red", "green", "blue"]
-        assert parse_told(encode(vertices(fields=fields), faces=False))[1] == ["its colours and normals are left out"]
-
     def test_rows_and_header_that_disagree_are_refused(self):
         with pytest.raises(CloudError, match="other lengths"):
             parse(self.HEAD + b"1 2\n3 4 5 6\n7 8\n9 10 11 12 13\n")
