@@ -139,8 +139,8 @@ def test_drop_and_embed(collection: Path, out: Path, tiny_model: Path) -> None:
     assert description.model_inside
     assert description.distortion is None
     assert sum(description.columns.values()) == out.stat().st_size
-    with pytest.raises(UsageError, match="cannot drop colours"):
-        compress(collection, out, model=tiny_model, drop=["colours"], overwrite=True)
+    with pytest.raises(UsageError, match="cannot drop shades"):
+        compress(collection, out, model=tiny_model, drop=["shades"], overwrite=True)
 
 
 def test_metadata(collection: Path, out: Path, tiny_model: Path) -> None:
