@@ -103,7 +103,7 @@ def _layout(stream: IO[bytes]) -> Layout:
             elements.append(Element(" ".join(name), int(number), []))
         elif word == "property":
             elements[-1].properties.append(_property(rest))
-        elif word not in ("", "comment", "obj_info"):
+        elif word not in ("", "comment", "obj_info") and elements:  # before them Blender 2.4 wrote who it is
             raise ValueError(f"{word[:40]!r} in its header")
     if order is None:
         raise ValueError("its header names no known format")

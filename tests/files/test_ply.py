@@ -252,6 +252,12 @@ class TestOddities:
             [[1, 2, 3], [7, 8, 9]],
         )
 
+    def test_words_of_a_program_before_the_elements_are_a_comment(self):
+        words = b"Created by Blender3D 242 - www.blender.org, source file: frustum.blend\n"
+        np.testing.assert_array_equal(parse(TWO.replace(b"element", words + b"element", 1))[0], parse(TWO)[0])
+        with pytest.raises(CloudError, match="'Created' in its header"):
+            parse(TWO.replace(b"end_header", words + b"end_header", 1))
+
     def test_rows_and_header_that_disagree_are_refused(self):
         with pytest.raises(CloudError, match="other lengths"):
             parse(self.HEAD + b"1 2\n3 4 5 6\n7 8\n9 10 11 12 13\n")
