@@ -31,13 +31,14 @@ class Explorer:
             "title": os.path.basename(archive.path),
             "count": len(archive),
             "parts": len(archive.footer.chunks),
-            "bits": 8 * codec.bytes,
+            "code": archive.header.code,
+            "size": codec.model.config.latent.size,
             "bytes": codec.bytes,
             "points": codec.points,
         }
 
     def codes(self) -> memoryview:
-        """All codes, one after the other."""
+        """All codes, one after the other, without the bits that refine some."""
         return np.ascontiguousarray(self._codes).data.cast("B")
 
     def distortion(self) -> bytes:
@@ -63,7 +64,7 @@ class Explorer:
         return {
             "record": record,
             "name": self.collection.name(record),
-            "code": found.code.tobytes().hex(),
+            "code": found.whole.tobytes().hex(),
             "points": found.points,
             "distortion": found.distortion if known else None,
             "meta": found.meta or {},
@@ -81,18 +82,18 @@ class Explorer:
 
     def shapes(self, records: Sequence[int]) -> bytes:
         """The decodes of some records: x, y, z of every point, little-endian float32, one cloud after the other."""
-        return self._decode(self._codes[[self._known(record) for record in _few(records)]])
+        return self._decode([self.collection.archive[self._known(record)].whole for record in _few(records)])
 
     def decode(self, codes: Sequence[str]) -> bytes:
-        """The decodes of codes in hexadecimal, as `shapes` gives them."""
-        return self._decode(np.stack([self._parse(code) for code in _few(codes)]))
+        """The decodes of codes in hexadecimal, of any rate of the model, as `shapes` gives them."""
+        return self._decode([_parsed(code) for code in _few(codes)])
 
     def original(self, record: int) -> bytes:
         """The source cloud in the unit frame, as `shapes` gives decodes; nothing where it is not at hand."""
         cloud = self._originals.find(self._known(record))
         return b"" if cloud is None else cloud.astype("<f4").tobytes()
 
-    def _decode(self, codes: Codes) -> bytes:
+    def _decode(self, codes: Sequence[Codes]) -> bytes:
         return self.collection.codec.decode(codes).astype("<f4").tobytes()
 
     def _known(self, record: int) -> int:
@@ -100,14 +101,12 @@ class Explorer:
             raise UsageError(f"there is no record {record}")
         return record
 
-    def _parse(self, code: str) -> Codes:
-        try:
-            parsed = np.frombuffer(bytes.fromhex(code), np.uint8)
-        except ValueError as error:
-            raise UsageError("a code is written in hexadecimal") from error
-        if len(parsed) != self.collection.codec.bytes:
-            raise UsageError(f"a code here is {self.collection.codec.bytes} bytes, not {len(parsed)}")
-        return parsed
+
+def _parsed(code: str) -> Codes:
+    try:
+        return np.frombuffer(bytes.fromhex(code), np.uint8)
+    except ValueError as error:
+        raise UsageError("a code is written in hexadecimal") from error
 
 
 def _few(items: Sequence[Any]) -> Sequence[Any]:

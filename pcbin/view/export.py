@@ -18,6 +18,7 @@ from pcbin.output import replacing
 from pcbin.view.explorer import Explorer
 
 MOST = 10_000  # records of a page
+WORKER = ("codes.js", "spaces.js", "embedded.js", "collection.js")
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; worker-src blob:; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
@@ -58,11 +59,12 @@ def page(collection: Collection) -> str:
         r'<link rel="stylesheet" href="(\S+)">', lambda m: f"<style>{_read(m[1])}</style>", _read("index.html")
     )
     html = re.sub(r'<script src="(\S+)"></script>', lambda m: f"<script>{_read(m[1])}</script>", html)
+    worker = "\n".join(map(_read, WORKER))
     head = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
     inside = (
         f'<script type="application/json" data-part="collection">{_inside(json.dumps(contents))}</script>\n'
         f'<script type="text/plain" data-part="model">{model}</script>\n'
-        f'<script type="text/plain" id="worker">{_read("embedded.js")}\n{_read("collection.js")}</script>\n'
+        f'<script type="text/plain" id="worker">{worker}</script>\n'
     )
     return html.replace("<title>", f"{head}<title>", 1).replace("<script>", f"{inside}<script>", 1)
 

@@ -21,10 +21,11 @@ from pcbin.view.explorer import Explorer
 
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
-    "/cloud.js": ("cloud.js", "text/javascript; charset=utf-8"),
-    "/collection.js": ("collection.js", "text/javascript; charset=utf-8"),
-    "/explorer.js": ("explorer.js", "text/javascript; charset=utf-8"),
     "/explorer.css": ("explorer.css", "text/css; charset=utf-8"),
+    **{
+        f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
+        for name in ("cloud", "codes", "collection", "explorer", "spaces")
+    },
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "

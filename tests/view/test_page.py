@@ -64,11 +64,11 @@ def test_a_record_is_chosen_a_bit_flipped_and_the_drawn_points_follow(page, code
     assert page.find_element("id", "name").text == "chair/005"
     assert drawn(page) == pytest.approx(decode(codes[5:6])[0], abs=1e-6)
 
-    click(page, "#bits button:nth-child(11)")
+    click(page, "#latents button:nth-child(11)")
     flipped = codes[5] ^ bits.pack(np.arange(128) == 10)
     wait(page, f"return state.code === '{flipped.tobytes().hex()}' && !waiting.size")
     assert drawn(page) == pytest.approx(decode(flipped[None])[0], abs=1e-6)
-    assert page.execute_script("return document.querySelectorAll('#bits .changed').length") == 1
+    assert page.execute_script("return document.querySelectorAll('#latents .changed').length") == 1
     assert page.execute_script("return document.querySelector('#near span').textContent") == "1 bit"
     assert page.execute_script("return el('near').firstChild.dataset.record") == "5"
 
@@ -217,7 +217,7 @@ def test_arrow_keys_walk_through_the_grid(page):
 
 def test_a_link_leads_to_a_record_and_a_changed_code(page, server, codes):
     choose(page, 6)
-    click(page, "#bits button:nth-child(3)")
+    click(page, "#latents button:nth-child(3)")
     wait(page, "return state.code !== state.facts.code && !waiting.size")
     link, code = page.execute_script("return [location.href, state.code]")
     page.get("about:blank")

@@ -1,10 +1,11 @@
 "use strict";
-// The collection, in a worker of the page: filters, orders, neighbours, clusters and paths of its codes. Where records
-// and clouds come from is its source's affair: the server that sent the page (Served), or the page itself (Embedded, of
+// The collection, in a worker of the page: names, filters, orders; of its codes it asks spaces.js. Where records and
+// clouds come from is its source's affair: the server that sent the page (Served), or the page itself (Embedded, of
 // embedded.js). Knows nothing of what is shown.
 
+if (typeof Latents === "undefined") importScripts("codes.js", "spaces.js");
+
 const SAMPLE = 5_000; // codes that the means of clusters are computed from, and that are assigned at once
-const ROUNDS = 20; // of Lloyd's k-means, at most
 const BLOCK = 50_000; // codes assigned between two looks at other questions
 const VALUES = 300; // different values of a kind of metadata that can still be chosen from
 const KINDS = 12; // kinds of metadata to choose from, at most
@@ -27,7 +28,7 @@ class Served {
   decode = (codes) => this.clouds({ codes: codes.join() });
 }
 
-let source, about, codes; // codes (n * bytes) uint8
+let source, about, space; // `space` are the codes
 const known = { count: 0, names: [], lower: [], starts: [], distortion: null }; // of the parts that are here
 const kinds = new Map(); // kind of metadata -> { values: Map(value -> number), of: number per record, 0 for none }
 const orders = new Map(); // way to sort -> records in that order
@@ -39,12 +40,13 @@ const answers = {
   async begin(embedded) {
     source = embedded ? new Embedded(embedded) : new Served();
     about = await source.about();
-    codes = await source.codes();
+    const codes = await source.codes(), latents = new Latents(about);
+    space = latents.binary ? new Bits(codes, latents) : new Numbers(codes, latents, about.bytes);
     await load(0);
     rest = source.distortion().then((found) => (known.distortion = found));
     for (let number = 1; number < about.parts; number++) rest = rest.then(() => load(number));
     rest = rest.then(pause).then(() => tell({ event: "loaded", kinds: choices() }));
-    return about;
+    return latents.binary ? about : { ...about, ranges: space.ranges(choice(about.count, SAMPLE)) };
   },
 
   record: (record) => source.record(record),
@@ -89,15 +91,16 @@ const answers = {
 
   /** The k records nearest to a code, without one of them. */
   near(code, k, except) {
-    const distance = hamming(parse(code));
-    const often = new Uint32Array(about.bits + 1);
-    for (let i = 0; i < about.count; i++) if (i !== except) often[distance[i]]++;
-    let limit = 0;
-    for (let within = often[0]; within < k && limit < about.bits; ) within += often[++limit];
-    const hits = [];
-    for (let i = 0; i < about.count; i++) if (i !== except && distance[i] <= limit) hits.push(i);
-    hits.sort((a, b) => distance[a] - distance[b] || a - b);
-    return hits.slice(0, k).map((record) => ({ record, bits: distance[record], name: name(record) }));
+    const distance = space.distances(parse(code));
+    const hits = []; // the nearest first, of equals the first
+    for (let record = 0; record < about.count; record++) {
+      if (record === except || (hits.length === k && distance[record] >= distance[hits[k - 1]])) continue;
+      let place = hits.length;
+      while (place && distance[record] < distance[hits[place - 1]]) place--;
+      hits.splice(place, 0, record);
+      hits.length = Math.min(hits.length, k);
+    }
+    return hits.map((record) => ({ record, apart: distance[record], name: name(record) }));
   },
 
   /** Clusters of a sample at once; an event tells when all records are assigned. */
@@ -105,14 +108,14 @@ const answers = {
     if (!(k >= 1 && k <= 100 && k <= about.count)) throw new Error(`cannot make ${k} clusters of ${about.count} shapes`);
     const mine = (clustering = { k, of: new Uint8Array(about.count).fill(255), counted: 0 });
     const sample = choice(about.count, SAMPLE);
-    const tables = means(sample, k);
-    for (const record of sample) mine.of[record] = nearest(tables, record);
+    const centres = means(space, sample, k);
+    for (const record of sample) mine.of[record] = nearest(space, centres, record);
     mine.counted = sample.length;
-    if (sample.length < about.count) assign(mine, tables);
+    if (sample.length < about.count) assign(mine, centres);
     return described(mine, sample);
   },
 
-  path,
+  path: async (a, b, steps) => (await space.path(parse(a), parse(b), steps, decodes)).map(hex),
 };
 
 onmessage = async ({ data: { id, method, given } }) => {
@@ -224,105 +227,14 @@ function ordered(sort) {
   return orders.get(sort);
 }
 
-// ---- bits: bit i of a code is bit i % 8, from the least significant, of byte i >> 3
-
-const parse = (code) => Uint8Array.from(code.match(/../g), (byte) => parseInt(byte, 16));
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-function ones(word) {
-  word -= (word >>> 1) & 0x55555555;
-  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
-  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-/** The distances of all records from a code, in bits. */
-function hamming(query) {
-  const found = new Uint16Array(about.count);
-  const [all, other] = about.bytes % 4 ? [codes, query] : [words(codes), words(query)];
-  for (let i = 0, at = 0; i < about.count; i++) {
-    let total = 0;
-    for (let j = 0; j < other.length; j++) total += ones(all[at++] ^ other[j]);
-    found[i] = total;
-  }
-  return found;
-}
-const words = (bytes) => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-
-// ---- clusters: Lloyd's k-means on bits, from k-means++ seeds
-
-/** A mean as a table: the squared distance of a code from it is the sum of table[256 * i + byte i] over its bytes. */
-function table(mean) {
-  const made = new Float32Array(256 * about.bytes);
-  for (let i = 0; i < about.bytes; i++) {
-    for (let byte = 0; byte < 256; byte++) {
-      let sum = 0;
-      for (let bit = 0; bit < 8; bit++) sum += (((byte >> bit) & 1) - mean[8 * i + bit]) ** 2;
-      made[256 * i + byte] = sum;
-    }
-  }
-  return made;
-}
-
-function distance(table, record) {
-  const { bytes } = about, all = codes;
-  let sum = 0;
-  for (let i = 0, at = record * bytes; i < bytes; i++) sum += table[(i << 8) + all[at + i]];
-  return sum;
-}
-
-function nearest(tables, record) {
-  const { bytes } = about, all = codes, at = record * bytes;
-  let best = 0, least = Infinity;
-  for (let c = 0; c < tables.length; c++) {
-    const table = tables[c];
-    let sum = 0;
-    for (let i = 0; i < bytes && sum < least; i++) sum += table[(i << 8) + all[at + i]];
-    if (sum < least) {
-      best = c;
-      least = sum;
-    }
-  }
-  return best;
-}
-
-/** Tables of the means of k clusters of a sample, the largest first. */
-function means(sample, k) {
-  const random = generator();
-  const mean = (record) => Float32Array.from({ length: about.bits }, (_, i) => bit(record, i));
-  let tables = [table(mean(sample[Math.floor(random() * sample.length)]))];
-  const far = new Float32Array(sample.length).fill(Infinity);
-  while (tables.length < k) {
-    let total = 0;
-    sample.forEach((record, i) => (total += far[i] = Math.min(far[i], distance(tables[tables.length - 1], record))));
-    if (!total) throw new Error(`cannot make ${k} clusters of ${tables.length} different codes`);
-    let left = random() * total, at = 0;
-    while (at < sample.length - 1 && (left -= far[at]) > 0) at++;
-    tables.push(table(mean(sample[at])));
-  }
-  let before = null, size;
-  for (let round = 0; round < ROUNDS; round++) {
-    const of = sample.map((record) => nearest(tables, record));
-    if (before !== null && of.every((cluster, i) => cluster === before[i])) break;
-    const sums = Array.from({ length: k }, () => new Float32Array(about.bits));
-    size = new Uint32Array(k);
-    of.forEach((cluster, i) => {
-      size[cluster]++;
-      for (let j = 0; j < about.bits; j++) sums[cluster][j] += bit(sample[i], j);
-    });
-    tables = tables.map((old, c) => (size[c] ? table(sums[c].map((sum) => sum / size[c])) : old));
-    before = of;
-  }
-  return Array.from(tables.keys()).sort((a, b) => size[b] - size[a]).map((c) => tables[c]);
-}
-
-const bit = (record, i) => (codes[record * about.bytes + (i >> 3)] >> (i % 8)) & 1;
+// ---- clusters
 
 /** Assign all records, a block at a time, unless others are asked for meanwhile. */
-async function assign(mine, tables) {
+async function assign(mine, centres) {
   for (let start = 0; start < about.count; start += BLOCK) {
     await pause();
     if (mine !== clustering) return;
-    for (let i = start; i < Math.min(about.count, start + BLOCK); i++) mine.of[i] = nearest(tables, i);
+    for (let i = start; i < Math.min(about.count, start + BLOCK); i++) mine.of[i] = nearest(space, centres, i);
   }
   mine.counted = about.count;
   tell({ event: "clustered", clusters: described(mine, null) });
@@ -354,68 +266,11 @@ function described({ k, of, counted }, sample) {
   }).filter((cluster) => cluster.size);
 }
 
-/** At most `most` of n numbers, at random, ascending. */
-function choice(n, most) {
-  if (n <= most) return Uint32Array.from({ length: n }, (_, i) => i);
-  const random = generator();
-  const chosen = new Set();
-  while (chosen.size < most) chosen.add(Math.floor(random() * n));
-  return Uint32Array.from(chosen).sort();
-}
-
-/** Random numbers from 0 to 1, the same ones each time (mulberry32). */
-function generator(seed = 1) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-// ---- from one shape to another
-
-/** Codes from a to b whose decodes change about evenly: bits flip in the order that keeps the sum of their single
- * effects nearest to the blend of the two ends, point by point; stops are even in the way covered. */
-async function path(a, b, steps) {
-  const start = parse(a), end = parse(b);
-  const differing = [];
-  for (let i = 0; i < about.bits; i++) if (((start[i >> 3] ^ end[i >> 3]) >> (i % 8)) & 1) differing.push(i);
-  if (differing.length < 2) return [...new Set([a, b])];
-  const flipped = (code, i) => code.map((byte, at) => (at === i >> 3 ? byte ^ (1 << (i % 8)) : byte));
-  const from = await decodes([start, ...differing.map((i) => flipped(start, i))]);
-  const to = await decodes([end, ...differing.map((i) => flipped(end, i))]);
-  const goal = to[0].map((value, i) => value - from[0][i]);
-  const effects = differing.map((_, i) =>
-    goal.map((_, p) => (from[i + 1][p] - from[0][p] + to[0][p] - to[i + 1][p]) / 2));
-  const left = new Set(differing.keys());
-  const here = new Float32Array(goal.length);
-  const way = [start], covered = [0];
-  for (let done = 1; left.size; done++) {
-    const share = done / differing.length;
-    let best, least = Infinity;
-    for (const i of left) {
-      let off = 0;
-      for (let p = 0; p < goal.length; p++) off += (here[p] + effects[i][p] - share * goal[p]) ** 2;
-      if (off < least) [best, least] = [i, off];
-    }
-    left.delete(best);
-    effects[best].forEach((value, p) => (here[p] += value));
-    way.push(flipped(way[way.length - 1], differing[best]));
-    covered.push(covered[covered.length - 1] + Math.sqrt(effects[best].reduce((sum, value) => sum + value * value, 0)));
-  }
-  const stops = new Set([0]);
-  for (let step = 1; step <= steps; step++) {
-    const aim = (step / steps) * covered[covered.length - 1];
-    stops.add(covered.findIndex((length) => length >= aim - 1e-9));
-  }
-  return [...stops].map((stop) => hex(way[stop]));
-}
-
+/** The clouds of codes (as bytes). */
 async function decodes(list) {
   const clouds = [];
-  for (let start = 0; start < list.length; start += 32) {
-    const part = list.slice(start, start + 32);
+  for (let start = 0; start < list.length; start += BATCH) {
+    const part = list.slice(start, start + BATCH);
     const all = await source.decode(part.map(hex));
     part.forEach((_, i) => clouds.push(all.subarray(i * 3 * about.points, (i + 1) * 3 * about.points)));
   }

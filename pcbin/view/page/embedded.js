@@ -1,14 +1,18 @@
 "use strict";
 // The source of an exported page: records as JSON, and the decoder as the safetensors file that an archive carries
-// (docs/format.md), run here in typed arrays. Goes before collection.js in the worker.
+// (docs/format.md), run here in typed arrays. Stands in the worker beside codes.js, spaces.js and collection.js.
 
 class Embedded {
   constructor({ collection, model }) {
     const { about, records, originals } = JSON.parse(collection);
-    Object.assign(this, { facts: about, records, originals, decoder: new Decoder(bytesOf(model)) });
+    Object.assign(this, { facts: about, records, originals, decoder: new Decoder(bytesOf(model), new Latents(about)) });
   }
   about = async () => ({ ...this.facts, parts: 1 });
-  codes = async () => Uint8Array.from(this.records.flatMap(({ code }) => [...parse(code)]));
+  async codes() {
+    const all = new Uint8Array(this.facts.count * this.facts.bytes);
+    this.records.forEach(({ code }, i) => all.set(parse(code).subarray(0, this.facts.bytes), i * this.facts.bytes));
+    return all;
+  }
   distortion = async () => Float32Array.from(this.records, ({ distortion }) => distortion ?? NaN);
   part = async () => ({ names: this.records.map(({ name }) => name), meta: this.records.map(({ meta }) => meta) });
   record = async (record) => this.records[record];
@@ -31,7 +35,8 @@ function bytesOf(base64) {
 
 /** The decoder's MLP: blocks of linear, LayerNorm, SiLU (with the input added where the width stays), then linear. */
 class Decoder {
-  constructor(file) {
+  constructor(file, latents) {
+    this.latents = latents;
     const start = 8 + Number(new DataView(file.buffer).getBigUint64(0, true));
     const { __metadata__, ...tensors } = JSON.parse(new TextDecoder().decode(file.subarray(8, start)));
     const read = (name) => {
@@ -39,7 +44,6 @@ class Decoder {
       const bytes = file.slice(start + from, start + to);
       return dtype === "F32" ? new Float32Array(bytes.buffer) : halves(new Uint16Array(bytes.buffer));
     };
-    this.binary = JSON.parse(__metadata__.pcbin).latent.kind === "beta";
     this.blocks = [];
     for (let i = 0; `decoder.blocks.${i}.linear.weight` in tensors; i++) {
       const [weight, bias] = ["weight", "bias"].map((part) => read(`blocks.${i}.linear.${part}`));
@@ -64,10 +68,10 @@ class Decoder {
     return all;
   }
 
-  /** Bits as -1 and 1; other latents as the float16 numbers that they are. */
+  /** Latents of bits from -1 to 1, others as they are. */
   inputs(code) {
-    if (!this.binary) return halves(new Uint16Array(code.buffer));
-    return Float32Array.from({ length: 8 * code.length }, (_, i) => 2 * ((code[i >> 3] >> (i % 8)) & 1) - 1);
+    const latents = this.latents.unpack(code);
+    return this.latents.binary ? latents.map((z) => 2 * z - 1) : latents;
   }
 }
 
@@ -103,12 +107,6 @@ function activate(row, scale, shift) {
     row[i] = value / (1 + Math.exp(-value));
   }
 }
-
-const HALVES = Float32Array.from({ length: 1 << 16 }, (_, bits) => {
-  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  if (exponent === 0) return sign * 2 ** -24 * fraction;
-  return exponent === 31 ? (fraction ? NaN : sign * Infinity) : sign * 2 ** (exponent - 25) * (1024 + fraction);
-});
 
 /** Float16 numbers, given as uint16, as float32. */
 function halves(bits) {

@@ -1,6 +1,6 @@
 "use strict";
-// The page: what is shown, and what a click or a key does. Asks the collection (collection.js, in a worker) and paints
-// with cloud.js.
+// The page: what is shown, and what a click or a key does. Asks the collection (collection.js, in a worker), paints
+// with cloud.js, and reads codes with codes.js.
 
 const CELL = { width: 104, height: 122, picture: 96 }; // pixels of a record in the grid
 const TALLEST = 5_000_000; // pixels that a browser can scroll; longer grids are scrolled in proportion
@@ -8,11 +8,13 @@ const AHEAD = 16; // pictures asked for at a time
 const KEPT = 1500; // pictures kept
 const NEAREST = 12;
 const STEPS = 16;
+const SHORT = 32; // bytes of a code that are written out
 const PAUSE = 180; // milliseconds without a key before a text is searched
 const el = (id) => document.getElementById(id);
 
 const state = {
-  about: null, // title, count, bits, ... of the collection
+  about: null, // title, count, code, ... of the collection
+  latents: null, // how its codes are read
   shown: null, // records in the grid, Uint32Array
   record: null, // the record chosen
   loaded: false, // whether all names are here
@@ -138,7 +140,8 @@ async function show(code) {
   const mine = ++turn;
   const stored = code === state.facts.code;
   state.code = code;
-  drawBits();
+  el("caption").textContent = `decoded from ${code.length / 2} bytes`;
+  drawLatents();
   keepPlace();
   const [drawn, near] = await Promise.all([
     stored ? ask("shape", state.record) : ask("decode", code), ask("near", code, NEAREST, stored ? state.record : null),
@@ -146,7 +149,7 @@ async function show(code) {
   if (mine !== turn) return;
   state.drawn = drawn;
   redraw();
-  el("near").replaceChildren(...near.map((hit) => cell(hit.record, hit.name, hit.bits === 1 ? "1 bit" : `${hit.bits} bits`)));
+  el("near").replaceChildren(...near.map((hit) => cell(hit.record, hit.name, apart(hit.apart))));
   await paintThumbs();
 }
 
@@ -167,31 +170,49 @@ function told({ points, distortion, meta }) {
   return [...known.filter(Boolean), ...attached];
 }
 
-// ---- bits
+// ---- latents: bits as switches, numbers as sliders
 
-const bit = (code, i) => (parseInt(code.slice(2 * (i >> 3), 2 * (i >> 3) + 2), 16) >> (i % 8)) & 1;
-function flipped(code, i) {
-  const at = 2 * (i >> 3);
-  const byte = (parseInt(code.slice(at, at + 2), 16) ^ (1 << (i % 8))).toString(16).padStart(2, "0");
-  return code.slice(0, at) + byte + code.slice(at + 2);
+const apart = (far) => (!state.latents.binary ? far.toPrecision(3) : far === 1 ? "1 bit" : `${far} bits`);
+
+function makeLatents({ size, ranges }) {
+  el("kind").textContent = state.latents.binary ? "bits" : "latents";
+  el("latents").classList.toggle("numbers", !state.latents.binary);
+  for (let i = 0; i < size; i++) el("latents").append(state.latents.binary ? makeSwitch(i) : makeSlider(i, ...ranges[i]));
 }
 
-function makeBits(count) {
-  for (let i = 0; i < count; i++) {
-    const button = document.createElement("button");
-    button.setAttribute("role", "switch");
-    button.title = button.ariaLabel = `bit ${i}`;
-    button.onclick = guard(() => show(flipped(state.code, i)));
-    el("bits").append(button);
-  }
+function makeSwitch(i) {
+  const button = document.createElement("button");
+  button.setAttribute("role", "switch");
+  button.title = button.ariaLabel = `bit ${i}`;
+  button.onclick = guard(() => show(hex(state.latents.flipped(parse(state.code), i))));
+  return button;
 }
 
-function drawBits() {
-  [...el("bits").children].forEach((button, i) => {
-    button.setAttribute("aria-checked", bit(state.code, i) === 1);
-    button.classList.toggle("changed", bit(state.code, i) !== bit(state.facts.code, i));
+/** A slider over somewhat more than the values that records have. */
+function makeSlider(i, low, high) {
+  const wider = (high - low) / 4 || 1;
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", min: low - wider, max: high + wider, step: "any", ariaLabel: `latent ${i}` });
+  slider.oninput = guard(() => {
+    const values = state.latents.unpack(parse(state.code));
+    values[i] = slider.value;
+    return show(hex(state.latents.pack(values)));
   });
-  el("hex").textContent = state.code;
+  return slider;
+}
+
+function drawLatents() {
+  const code = parse(state.code), stored = state.latents.unpack(parse(state.facts.code));
+  state.latents.unpack(code).forEach((value, i) => {
+    const control = el("latents").children[i];
+    if (state.latents.binary) control.setAttribute("aria-checked", bitOf(code, i) === 1);
+    else {
+      control.title = `latent ${i}: ${value.toPrecision(3)}`;
+      control.value = value;
+    }
+    control.classList.toggle("changed", value !== stored[i]);
+  });
+  el("hex").textContent = code.length > SHORT ? `${hex(code.slice(0, SHORT))} …` : state.code;
   el("reset").disabled = state.code === state.facts.code;
 }
 
@@ -439,10 +460,10 @@ function keepPlace() {
 
 const goToPlace = guard(async () => {
   const place = new URLSearchParams(location.hash.slice(1));
-  const code = place.get("code")?.match(new RegExp(`^[0-9a-f]{${2 * state.about.bytes}}$`))?.[0];
+  const code = place.get("code")?.match(/^([0-9a-f]{2})+$/)?.[0];
   let record = 0, lost = null;
   if (place.has("name")) record = await ask("find", place.get("name")).catch((error) => ((lost = error), 0));
-  await choose(record, lost ? null : code);
+  await choose(record, lost || !code || !state.latents.depth(code.length / 2) ? null : code);
   if (lost) throw lost;
 });
 
@@ -489,11 +510,11 @@ guard(async () => {
   setDark(matchMedia("(prefers-color-scheme: dark)").matches);
   const parts = [...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.textContent]);
   const about = (state.about = await ask("begin", parts.length ? Object.fromEntries(parts) : null));
-  const { title, count, bits, bytes } = about;
+  const { title, count } = about;
+  state.latents = new Latents(about);
   el("title").textContent = title;
   document.title = `${title} · pcbin view`;
-  el("caption").textContent = `decoded from ${bytes} bytes`;
-  makeBits(bits);
+  makeLatents(about);
   state.shown = Uint32Array.from({ length: count }, (_, i) => i);
   let typed;
   el("find").oninput = () => {
