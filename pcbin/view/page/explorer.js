@@ -8,7 +8,7 @@ const AHEAD = 16; // pictures asked for at a time
 const KEPT = 1500; // pictures kept
 const NEAREST = 12;
 const STEPS = 16;
-const SHORT = 32; // bytes of a code that are written out
+const SHORT = 16; // bytes of a code that are written out
 const PAUSE = 180; // milliseconds without a key before a text is searched
 const el = (id) => document.getElementById(id);
 
