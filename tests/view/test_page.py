@@ -7,6 +7,13 @@ from selenium_page import click, paint, wait
 from pcbin import bits
 from pcbin.files import read
 
+BOXES = """
+const grid = el('grid'), box = (e) => e.getBoundingClientRect();
+return {columns: Math.max(...[...document.querySelectorAll('#grid .record')].map((r) => box(r).right)),
+  grid: box(grid).left + grid.clientWidth, near: box(el('near')).bottom, body: document.body.scrollWidth,
+  stage: [box(el('stage')).top, box(el('stage')).bottom]};
+"""
+
 
 @pytest.fixture(scope="module")
 def page(browser, server):
@@ -32,6 +39,14 @@ def choose(browser, record):
     wait(browser, f"return state.record === {record} && state.code === state.facts.code && !waiting.size")
 
 
+def press(browser, key):
+    """Type a key, wherever the focus is."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    ActionChains(browser).send_keys(getattr(Keys, key, key)).perform()
+
+
 def shown(browser):
     return browser.execute_script("return Array.from(state.shown)")
 
@@ -40,21 +55,22 @@ def test_nothing_on_the_page_complains(page):
     assert [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_the_first_view_fits_the_window_and_its_grid_has_the_right_columns(page):
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (800, 900), (800, 700)])
+def test_the_first_view_fits_the_window_and_its_grid_has_the_right_columns(page, width, height):
     """Once the lower sections were filled late: the shape was cut off, and the grid a column too wide."""
-    for width, height in ((1280, 900), (800, 700)):
-        page.set_window_size(width, height)
-        page.refresh()
-        wait(page, "return state.loaded && document.querySelectorAll('#near .record').length > 0 && !waiting.size")
-        sizes = page.execute_script(
-            "const grid = el('grid'), box = (e) => e.getBoundingClientRect(), body = document.body;"
-            "return [Math.max(...[...document.querySelectorAll('#grid .record')].map((r) => box(r).right)),"
-            "box(grid).left + grid.clientWidth, box(el('near')).bottom, innerHeight, body.scrollWidth, innerWidth]"
-        )
-        assert sizes[0] <= sizes[1]
-        assert sizes[2] <= sizes[3] or page.execute_script("return el('stage').clientHeight === 260")
-        assert sizes[4] <= sizes[5]
-    page.set_window_size(1280, 900)
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    page.refresh()
+    wait(page, "return state.drawn !== null && document.querySelectorAll('#grid .record').length > 0")
+    early = page.execute_script(BOXES)
+    wait(page, "return state.loaded && document.querySelectorAll('#near .record').length > 0 && !waiting.size")
+    late = page.execute_script(BOXES)
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    for boxes in (early, late):
+        assert boxes["columns"] <= boxes["grid"]
+        assert boxes["near"] <= height
+        assert boxes["body"] <= width
+    assert early["stage"] == late["stage"]
 
 
 def test_a_record_is_chosen_a_bit_flipped_and_the_drawn_points_follow(page, codes, decode):
@@ -168,6 +184,10 @@ def test_text_cluster_and_metadata_filter_together(page, codes):
     page.execute_script("el('find').value = '1 chair'; el('find').oninput()")
     wait(page, "return state.shown.length < 19")
     assert shown(page) == [i for i in range(40) if i % 2 and i != 7 and "1" in f"{i:03}"]
+    page.execute_script("showAll()")
+    wait(page, "return state.shown.length === 40")
+    page.execute_script("const s = document.querySelector('select[name=label]'); s.value = 'lamp'; s.onchange()")
+    wait(page, "return state.shown.length === 10")
 
 
 def test_typing_waits_for_a_pause(page):
@@ -208,11 +228,41 @@ def test_shapes_are_sorted_by_name_and_by_distortion(page, collection):
 def test_arrow_keys_walk_through_the_grid(page):
     choose(page, 5)
     columns = page.execute_script("return measure().columns")
-    press = "document.onkeydown({key: '%s', target: el('grid'), preventDefault() {}})"
-    for key, record in (("ArrowRight", 6), ("ArrowDown", 6 + columns), ("ArrowLeft", 5 + columns), ("End", 39)):
-        page.execute_script(press % key)
+    for key, record in (("ARROW_RIGHT", 6), ("ARROW_DOWN", 6 + columns), ("ARROW_LEFT", 5 + columns), ("END", 39)):
+        press(page, key)
         wait(page, f"return state.record === {record} && !waiting.size")
     assert page.execute_script("return document.querySelector('#grid .record.chosen') !== null")
+    press(page, "HOME")
+    wait(page, "return state.record === 0 && !waiting.size")
+
+
+def test_keys_turn_reset_show_the_ground_size_the_points_and_find(page):
+    choose(page, 5)
+    press(page, "g")
+    assert page.execute_script("return look().guides")
+    press(page, "g")
+    press(page, "t")
+    wait(page, "return camera.azimuth !== REST.azimuth")
+    press(page, "t")
+    press(page, "r")
+    assert page.execute_script("return camera.azimuth === REST.azimuth && !look().guides")
+    size = page.execute_script("return look().radius")
+    press(page, "+")
+    assert page.execute_script("return look().radius") > size
+    press(page, "-")
+    press(page, "d")
+    assert page.execute_script("return isDark()")
+    press(page, "d")
+    press(page, "/")
+    assert page.execute_script("return document.activeElement === el('find')")
+    press(page, "g")  # typed, not obeyed
+    assert page.execute_script("return el('find').value === 'g' && !look().guides")
+    page.execute_script("el('find').blur()")
+
+
+def test_the_page_says_when_it_is_busy(page):
+    assert page.execute_script("ask('names', []); return document.body.classList.contains('busy')")
+    wait(page, "return !document.body.classList.contains('busy')")
 
 
 def test_a_link_leads_to_a_record_and_a_changed_code(page, server, codes):
@@ -239,8 +289,19 @@ def test_a_saved_shape_is_a_ply_at_its_place(page, collection, codes, decode, tm
     (tmp_path / "saved.ply").write_bytes(bytes(data))
     (cloud,) = read(tmp_path / "saved.ply")
     assert cloud == pytest.approx(collection.archive[6].frame.to_world(decode(codes[6:7])[0]), abs=1e-6)
-    size, kind = page.execute_async_script("const done = arguments[0]; png().then((b) => done([b.size, b.type]))")
-    assert (size > 5000, kind) == (True, "image/png")
+
+
+def test_a_shape_is_saved_as_ply_and_as_png(page, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    choose(page, 6)
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    for kind, begin in (("ply", b"ply\nformat binary"), ("png", b"\x89PNG")):
+        click(page, f"#{kind}")
+        saved = tmp_path / f"006.{kind}"
+        WebDriverWait(page, 60, 0.05).until(lambda _, saved=saved: saved.exists())
+        assert saved.read_bytes().startswith(begin)
+        assert saved.stat().st_size > 5000
 
 
 def test_dark_is_dark(page):
