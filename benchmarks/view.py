@@ -2,9 +2,9 @@
 
     python benchmarks/view.py [--records N]...
 
-The records are drawn from the prior that ships with the model, and named by 40 made-up labels. Milliseconds are
-of the page's own clock, between a question and its answer; of what is asked again and again the least of nine, for other
-work on the machine only adds. Needs selenium, chromium and chromedriver.
+The records are drawn from the prior that ships with the model, and named by 40 made-up labels. Milliseconds are of the
+page's own clock, between a question and its answer; of what is asked again and again the least of nine, as other work
+on the machine only adds. Needs selenium, chromium and chromedriver.
 """
 
 from __future__ import annotations
