@@ -2,9 +2,9 @@
 
     python docs/make_gallery.py POOL.npz...
 
-The sample clouds come with pcbin; the collection is the held-out part of labelled clouds as `pcbin train` takes them,
-and the prior is fitted to codes of their training part. Needs the extras plot and train, and for screenshots and times
-of the explorer page (gallery_page.py) selenium, chromium and chromedriver.
+The sample clouds come with pcbin; the collection is the test split of labelled clouds as `pcbin train` takes them.
+Needs the extras plot and train, and for screenshots of the explorer page (gallery_page.py) selenium, chromium and
+chromedriver.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pathlib import Path
 import gallery_page
 import numpy as np
 
-from pcbin import archive
 from pcbin.cli import pcbin
 from pcbin.codec import Codec
+from pcbin.effort import DEFAULT_EFFORT, HIGHEST
 from pcbin.model import load, shipped
-from pcbin.shapes import header_of
+from pcbin.sources import read_cloud
 from pcbin.train.pools import load as load_pools
-from pcbin.train.splits import halves
+from pcbin.view import pictures
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "pcbin" / "samples"
@@ -54,8 +54,8 @@ ITEMS = [  # picture, what it shows, the command that drew it
     ),
     (
         "sample-like.png",
-        "New shapes from a prior fitted to the codes of a collection.",
-        "pcbin sample like.pcb -n 16 --like training.pcb --picture {}",
+        "New shapes from a prior fitted to the codes of a collection, asked for those like some of its records.",
+        "pcbin sample like.pcb -n 16 --like shapes.pcb --only 'infinigen/*Chair*' --picture {}",
     ),
     (
         "vary.png",
@@ -122,6 +122,20 @@ ITEMS = [  # picture, what it shows, the command that drew it
     ),
 ]
 
+TEN = {  # of the test split: what it is, and its pool, label and name
+    "animal": "quaternius/animals_pack/Bull",
+    "boat": "quaternius/ships_pack/Viking_boat",
+    "person": "games/kenney city-characters/kenney-city-characters-character-male-e",
+    "guitar": "basemesh/acoustic_guitar/basemesh-acoustic_guitar",
+    "plant": "kenney/nature/kenney-nature-tree_pineSmallA",
+    "tool": "quaternius/rpg_items_pack/Axe_small",
+    "food": "games/market/market-pear",
+    "vehicle": "kenney/car/kenney-car-suv",
+    "bone": "anatomy/bone/myo-arm_r_humerus",
+    "brick part": "ldraw/hinge/ldraw-4531",
+}
+EFFORTS = {"effort 0": 0, "default": DEFAULT_EFFORT, "highest": HIGHEST}
+
 PAGES = [  # picture, what it shows, the command, the window, what is done before (JavaScript)
     (
         "view.png",
@@ -178,40 +192,35 @@ def main() -> None:
             print(command.format(picture), flush=True)
             pcbin.main([*shlex.split(command.format(path))[1:], "--force"], standalone_mode=False)
             text.append(shown(picture, caption, command.format(picture)))
+            if picture == "originals.png":
+                draw_ten(PICTURES / "ten.png")
+                text.append(shown("ten.png", TEN_CAPTION))
         for picture, caption, command, window, steps in PAGES if gallery_page.available() else []:
             print(command, window, flush=True)
             with opened(command) as url:
                 gallery_page.screenshot(url, PICTURES / picture, *window, steps)
             text.append(shown(picture, caption, command))
-        if gallery_page.available():
-            text += [TIMES, gallery_page.times(Path("shapes.pcb")), ""]
-        else:
+        if not gallery_page.available():
             print("no chromium and chromedriver: no pictures of the explorer page")
     (HERE / "gallery.md").write_text("\n".join(text))
 
 
-TIMES = """How long the page takes, in a headless Chromium that draws without a GPU, on the machine that made this
-gallery: the least of nine for what is asked again and again.
-"""
+TEN_CAPTION = """Ten shapes of ten kinds outside the furniture, of the test split: the original, and what comes back
+from 16 bytes by the effort of the search. Under each its CD x 1e4. Drawn by `docs/make_gallery.py`."""
 
 HEAD = """# Gallery
 
 Pictures by pcbin's own commands with the model that ships, `shapes-128`; `docs/make_gallery.py` runs them all and
-writes this page. `samples.pcb` holds the sample clouds that come with pcbin, `shapes.pcb` and `training.pcb` the
-held-out and the training part of the pools the model was trained on. [codes.md](codes.md) explains the commands.
+writes this page. `samples.pcb` holds the sample clouds that come with pcbin, `shapes.pcb` the test split of the pools
+that the model was trained on. [codes.md](codes.md) explains the commands.
 """
 
 
 def prepare(pools: list[str]) -> None:
-    """samples/ and shapes/ with clouds, samples.pcb, shapes.pcb and training.pcb with their codes."""
+    """samples/ and shapes/ with clouds, samples.pcb and shapes.pcb with their codes."""
     shutil.copytree(SAMPLES, "samples")
     shutil.copy(PICTURES / "rates.csv", ".")
-    codec = Codec(load())
-    sources = load_pools(pools)
-    with archive.create("training.pcb", header_of(codec)) as writer:
-        for source in sources:
-            writer.write(archive.Batch(codec.encode(halves(source.part("train").points)[0])))
-    for source in sources:
+    for source in load_pools(pools):
         held = source.part("test")
         for points, name, label in zip(held.points, held.names, held.labels, strict=True):
             path = Path("shapes", source.name, label, f"{name}.npy")
@@ -221,10 +230,24 @@ def prepare(pools: list[str]) -> None:
         pcbin.main(["compress", name, f"{name}.pcb", "--quiet"], standalone_mode=False)
 
 
-def shown(picture: str, caption: str, command: str) -> str:
+def draw_ten(path: Path) -> None:
+    """The TEN that these pools hold, above their decodes by effort."""
+    codec, found = Codec(load()), {what: Path("shapes", f"{place}.npy") for what, place in TEN.items()}
+    clouds = {what: read_cloud(place, codec.points)[0] for what, place in found.items() if place.exists()}
+    originals = np.stack(list(clouds.values()))
+    rows, captions = [list(originals)], [list(clouds)]
+    for effort in EFFORTS.values():
+        codes, distances = Codec(codec.model, effort).measure(originals)
+        rows.append(list(codec.decode(codes)))
+        captions.append([f"{1e4 * distance:.1f}" for distance in distances])
+    pictures.clouds(path, rows, heads=["original", *EFFORTS], captions=captions, overwrite=True)
+
+
+def shown(picture: str, caption: str, command: str = "") -> str:
     """A picture's place in the page; the picture is made smaller."""
     shrink(PICTURES / picture)
-    return f"{caption}\n\n```sh\n{command}\n```\n\n![{picture}](gallery/{picture})\n"
+    lines = f"```sh\n{command}\n```\n\n" if command else ""
+    return f"{caption}\n\n{lines}![{picture}](gallery/{picture})\n"
 
 
 def shrink(path: Path) -> None:
