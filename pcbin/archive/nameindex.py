@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,12 +147,17 @@ def table_size(bits: int) -> int:
     return 1 + (PAGE_ENTRY.itemsize << bits)
 
 
-def page_of(head: bytes, hashed: int) -> Page:
-    """The page for the hash of a name, from the page table."""
+def _table(head: bytes) -> NDArray[Any]:
+    """The page table, which is all of `head`."""
     bits = page_bits(head)
     if len(head) != table_size(bits):
         bad("the index of names is cut off")
-    table = np.frombuffer(head, PAGE_ENTRY, 1 << bits, 1)
+    return np.frombuffer(head, PAGE_ENTRY, 1 << bits, 1)
+
+
+def page_of(head: bytes, hashed: int) -> Page:
+    """The page for the hash of a name, from the page table."""
+    bits, table = page_bits(head), _table(head)
     page = hashed >> (32 - bits)
     start = len(head) + int(table["length"][:page].sum(dtype=np.uint64))
     entry = table[page]
@@ -258,7 +263,7 @@ def matches(payload: bytes, checksum: int, kind: int, chunks: list[ChunkNames]) 
         return all(low <= chunk.low and chunk.high <= high for low, high, chunk in pairs)
     bits = page_bits(payload)
     table = payload[: table_size(bits)]
-    counts = np.frombuffer(table, PAGE_ENTRY, 1 << bits, 1)["records"]
+    counts = _table(table)["records"]
     if int(counts.sum(dtype=np.uint64)) != sum(len(chunk.hashes) for chunk in chunks):
         return False  # before anything is unpacked
     found = []

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import forge
 import msgpack
 import numpy as np
 import pytest
@@ -81,23 +82,11 @@ def build(
     head: bytes | None = None,
 ) -> bytes:
     """An archive of chunks of n records with the given columns, its index changed by `footer`."""
-    out = layout.pack_header(HEADER) if head is None else head
-    rows, codes = [], bytes(16 * n)
-    for k, column_data in enumerate([[]] if chunks is None else chunks):
-        listed = tuple((number, 0, zlib.crc32(data), len(data)) for number, data in column_data)
-        length = layout.DIRECTORY_SIZE + sum(layout.COLUMN_SIZE + column[3] for column in listed)
-        at = len(out)
-        codes_at = at + layout.BLOCK_SIZE + length + layout.BLOCK_SIZE
-        values = {"first": k * n, "codes": codes_at, "records": n, "crc": zlib.crc32(codes)} | (fields or {})
-        directory = layout.pack_directory(Directory(columns=listed, **values))  # type: ignore[arg-type]
-        out += layout.pack_block(layout.COLUMNS, at, length, zlib.crc32(directory)) + directory
-        out += b"".join(data for _, data in column_data)
-        out += layout.pack_block(layout.CODES, len(out), len(codes), zlib.crc32(codes)) + codes
-        rows.append((at, layout.BLOCK_SIZE + length, codes_at, n, zlib.crc32(codes)))
-    payload = layout.pack_footer(footer(Footer(np.array(rows, layout.CHUNK), np.zeros(0, layout.NAMES))))
-    at = len(out)
-    out += layout.pack_block(layout.FOOTER, at, len(payload), zlib.crc32(payload)) + payload
-    return out + layout.pack_trailer(at, layout.BLOCK_SIZE + len(payload))
+    made = [
+        forge.Chunk([(number, 0, data) for number, data in columns], bytes(16 * n), n, fields or {})
+        for columns in ([[]] if chunks is None else chunks)
+    ]
+    return forge.build(forge.Parts(layout.pack_header(HEADER) if head is None else head, made), footer)
 
 
 def test_the_builder_builds_archives() -> None:
@@ -240,6 +229,16 @@ def test_a_name_index_that_is_none() -> None:
     refused(data, lambda opened: opened["a"])
 
 
+@pytest.mark.parametrize("payload", [b"", b"\x05", b"\x11" + bytes(2000), b"\0" + bytes(11)])
+def test_a_table_of_hashes_that_is_cut_off_is_damage(payload: bytes) -> None:
+    """Found by fuzzing."""
+    parts = forge.take_apart(build([[(NAMES, pack_names([b"a", b"b"]))]]))
+    parts.indexes = [(2, 0, 1, payload)]
+    data = forge.build(parts)
+    assert "name index" in [damage.what for damage in archive.verify(io.BytesIO(data))]
+    refused(data, lambda opened: opened["a"])
+
+
 def test_a_name_index_from_the_future_is_skipped() -> None:
     def newer(footer: Footer) -> Footer:
         row = footer.chunks[0]
@@ -261,8 +260,7 @@ def test_a_header_too_long(length: int) -> None:
     "body", [b"\x91" * 5000, b"\xdd\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", msgpack.packb({1: 2})]
 )
 def test_a_header_of_hostile_msgpack(body: bytes) -> None:
-    fixed = struct.pack("<8sHHIII", layout.SIGNATURE, 1, 0, 0, len(body), zlib.crc32(body))
-    refused(build(head=fixed + struct.pack("<I", zlib.crc32(fixed)) + body))
+    refused(build(head=forge.head(body)))
 
 
 def test_a_file_full_of_false_indexes_is_given_up_soon() -> None:

@@ -1,6 +1,6 @@
 """Fuzzes the readers of cloud files, structure-aware, without a fuzzing library; not part of the test suite:
 
-    python tests/fuzz/fuzz_files.py [--seconds 60] [--formats ply,npz] [--keep FINDS] [--seed N]
+    python tests/fuzz/fuzz_files.py [--seconds 60] [--kinds ply,npz] [--keep FINDS] [--seed N]
 
 Takes valid small files of every format (the optional ones where their readers are installed), changes what a header
 says, numbers, bytes and whole pieces, inside the packing where there is one, and reads the result with some options in
@@ -10,39 +10,32 @@ is a find: it is printed, and kept in FINDS. Prints what was run, how it ended, 
 
 from __future__ import annotations
 
-import argparse
-import collections
 import gzip
 import importlib.util
 import io
 import itertools
 import json
-import re
-import resource
-import signal
 import struct
 import sys
 import tempfile
-import time
-import traceback
-import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fuzz.harness import Inputs, main, mutated
+
 from pcbin import files
 from pcbin.errors import CloudError, ExtraError
 
-ADDRESSES, SECONDS = 3 << 29, 5
 CASES = Path(__file__).parent.parent / "data/cases"
 POINTS = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 OPTIONS = [
     files.Options(sample=sample, organised=organised, bin=4, pt=True)
     for sample, organised in itertools.product((None, "surface", "vertices"), (False, True))
 ]
-NUMBERS = [0, 1, 2, 3, 4, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63, 2**64, 10**18]
 WORDS = (
     b"nan -nan(ind) 1.#QNAN NA 1e999 -1 x y z , ; \t \r \n \n\r # // \" ' element property list uchar int vertex face "
     b"binary_little_endian ascii float double {} [] () \xef\xbb\xbf \xff\xfe \0"
@@ -124,41 +117,6 @@ def bytes_of(exported: str | bytes) -> bytes:
     return exported.encode() if isinstance(exported, str) else exported
 
 
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """One to four changes: bytes, numbers in text, numbers in bytes, words, pieces cut, doubled or moved."""
-    for _ in range(int(rng.integers(1, 5))):
-        at = int(rng.integers(len(data) + 1))
-        if rng.random() < 0.5:
-            at = min(at, int(rng.integers(400)))  # headers matter more
-        end = min(len(data), at + int(rng.integers(1, 40)))
-        number = int(NUMBERS[rng.integers(len(NUMBERS))]) * int(rng.choice([1, 1, -1]))
-        kind = rng.integers(8)
-        if kind == 0 and data:
-            at = min(at, len(data) - 1)
-            data = data[:at] + bytes([data[at] ^ (1 << int(rng.integers(8)))]) + data[at + 1 :]
-        elif kind <= 2:
-            found = list(re.finditer(rb"-?\d+", data[:4000]))
-            if found:
-                hit = found[int(rng.integers(len(found)))]
-                data = data[: hit.start()] + str(number).encode() + data[hit.end() :]
-        elif kind == 3:
-            width = int(rng.choice([1, 2, 4, 8]))
-            data = (
-                data[:at]
-                + (number % 256**width).to_bytes(width, str(rng.choice(["little", "big"])))
-                + data[at + width :]
-            )
-        elif kind == 4:
-            data = data[:at] + WORDS[rng.integers(len(WORDS))] + data[at:]
-        elif kind == 5:
-            data = data[:at] + data[end:]
-        elif kind == 6:
-            data = data[:at] + data[at:end] * int(rng.integers(2, 200)) + data[end:]
-        else:
-            data = data[:at]
-    return data
-
-
 def pack(extension: str, data: bytes, rng: np.random.Generator) -> bytes:
     """The changed inside in its packing, with good checksums; sometimes that is changed as well."""
     if extension == "npz":
@@ -171,7 +129,7 @@ def pack(extension: str, data: bytes, rng: np.random.Generator) -> bytes:
         data = gzip.compress(data)
     else:
         return {"glb": glb_repaired, "e57": e57_repaired}.get(extension, lambda same: same)(data)
-    return mutated(data, rng) if rng.random() < 0.2 else data
+    return mutated(data, rng, WORDS) if rng.random() < 0.2 else data
 
 
 def glb_repaired(data: bytes) -> bytes:
@@ -209,13 +167,11 @@ def crc32c_of(byte: int) -> int:
 CRC32C = [crc32c_of(byte) for byte in range(256)]
 
 
-def run(path: Path, options: files.Options) -> str:
+def use(path: Path, rng: np.random.Generator) -> str:
     try:
-        clouds = points = 0
-        for cloud in files.read(path, options, tell=lambda note: None):
+        for cloud in files.read(path, OPTIONS[int(rng.integers(len(OPTIONS)))], tell=lambda note: None):
             if cloud.ndim != 2 or cloud.shape[1] != 3 or not len(cloud):
                 raise AssertionError(f"a cloud of shape {cloud.shape}")
-            clouds, points = clouds + 1, points + len(cloud)
     except CloudError as error:
         return "does not fit into memory" if "memory" in error.cause else "CloudError"
     except ExtraError:
@@ -223,68 +179,13 @@ def run(path: Path, options: files.Options) -> str:
     return "clouds"
 
 
-def inputs(formats: set[str], seed: int) -> Iterator[tuple[str, bytes]]:
+def inputs(formats: set[str], seed: int) -> Inputs:
     rng = np.random.default_rng(seed)
     found = {extension: data for extension, data in seeds().items() if not formats or extension in formats}
     for extension in itertools.cycle(found):
         data = found[extension][int(rng.integers(len(found[extension])))]
-        yield extension, pack(extension, mutated(data, rng), rng)
-
-
-def late(*_: object) -> None:
-    raise TimeoutError(f"took over {SECONDS} seconds")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--formats", default="")
-    parser.add_argument("--keep", type=Path, default=Path("finds"))
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    warnings.simplefilter("ignore")
-    formats = set(filter(None, given.formats.split(",")))
-    ended: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    slowest: dict[str, float] = collections.defaultdict(float)
-    finds = 0
-    todo = inputs(formats, given.seed)
-    next(todo)  # loads the libraries before addresses are counted
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES + used(), resource.RLIM_INFINITY))
-    signal.signal(signal.SIGALRM, late)
-    stop = time.monotonic() + given.seconds
-    rng = np.random.default_rng(given.seed)
-    with tempfile.TemporaryDirectory() as directory:
-        for extension, data in todo:
-            if time.monotonic() > stop:
-                break
-            path = Path(directory, f"a.{extension}")
-            path.write_bytes(data)
-            begun = time.process_time()
-            signal.alarm(SECONDS)
-            try:
-                end = run(path, OPTIONS[int(rng.integers(len(OPTIONS)))])
-            except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                end, finds = f"FIND {type(error).__name__}", finds + 1
-                given.keep.mkdir(exist_ok=True)
-                (given.keep / f"{finds:04d}.{extension}").write_bytes(data)
-                traceback.print_exc(limit=-4)
-            finally:
-                signal.alarm(0)
-            ended[extension][end] += 1
-            slowest[extension] = max(slowest[extension], time.process_time() - begun)
-    for extension, counts in ended.items():
-        print(f"{extension:7}{sum(counts.values()):8,} files, slowest {slowest[extension]:.2f} s, {dict(counts)}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{sum(map(lambda c: sum(c.values()), ended.values())):,} files, {finds} finds, peak memory {peak:,.0f} MB")
-    return finds > 0
-
-
-def used() -> int:
-    """Bytes of addresses this process has now."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        yield extension, pack(extension, mutated(data, rng, WORDS), rng)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(inputs, use, 3 << 29))
