@@ -401,8 +401,8 @@ def as_it_lies(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArr
 
 def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]], *, overwrite: bool = False) -> None:
     """Copy an archive to `out` with more metadata: `add(i)` for record i. Raises OutputError."""
-    first = 0
-    with archive.create(out, source.header, overwrite=overwrite, model_bytes=source.model_bytes) as writer:
+    first, model, sources = 0, source.model_bytes, [source.source]
+    with archive.create(out, source.header, overwrite=overwrite, model_bytes=model, sources=sources) as writer:
         for batch in source.batches():
             meta = [{**(old or {}), **add(first + i)} for i, old in enumerate(batch.meta or [None] * len(batch))]
             writer.write(batch.replace(meta=meta))

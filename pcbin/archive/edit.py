@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pcbin.archive.reader import Archive
 from pcbin.archive.rows import Rows
 from pcbin.archive.source import Place
+from pcbin.archive.target import changed
 from pcbin.archive.writer import Writer, create
-from pcbin.errors import ModelError, OutputError, RecordError, UsageError
+from pcbin.errors import ModelError, RecordError, UsageError
 
 Numbers = NDArray[np.int64]
 
@@ -34,7 +35,8 @@ def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite
         meta = {key: value for archive in reversed(archives) for key, value in archive.header.meta.items()}
         model = next((archive.model_bytes for archive in archives if archive.model_bytes is not None), None)
         header = replace(archives[0].header, meta=meta)
-        with create(out, header, overwrite=overwrite, model_bytes=model) as writer:
+        sources = [archive.source for archive in archives]
+        with create(out, header, overwrite=overwrite, model_bytes=model, sources=sources) as writer:
             for archive in archives:
                 for chunk in archive.chunks():
                     with archive.named():
@@ -63,18 +65,24 @@ def _same_model(one: Archive, other: Archive) -> None:
 
 
 def extract(
-    path: Place, out: Place, numbers: Iterable[int], *, bits: int | None = None, overwrite: bool = False
+    place: Place | Archive,
+    out: Place,
+    numbers: Iterable[int],
+    *,
+    bits: int | None = None,
+    overwrite: bool = False,
 ) -> int:
-    """A new archive of the records with these numbers, in the archive's order; returns how many.
+    """A new archive of the records with these numbers of one, open or to be opened, in its order; returns how many.
 
     `bits` cuts longer codes to that length: what refines them goes, and with it the distortion, which was that of the
     longer ones. Stored points stay. Raises RecordError for a number that the archive does not have, UsageError for a
     length to which its codes cannot be cut.
     """
-    with Archive(path) as archive:
+    with nullcontext(place) if isinstance(place, Archive) else Archive(place) as archive:
         keep = _checked(archive, numbers)
         more = None if bits is None else _cut_to(archive, bits)
-        with create(out, archive.header, overwrite=overwrite, model_bytes=archive.model_bytes) as writer:
+        model, sources = archive.model_bytes, [archive.source]
+        with create(out, archive.header, overwrite=overwrite, model_bytes=model, sources=sources) as writer:
             for rows in _picked(archive, keep):
                 writer.write_rows(rows if more is None else _cut(rows, more))
     return len(keep)
@@ -114,7 +122,7 @@ def remove(path: Place, records: Iterable[int | str] | Callable[[Archive], Itera
     with create(path, header, overwrite=True, model_bytes=model) as writer, Archive(path) as locked:
         locked.require_whole()
         if (locked.header, locked.model_bytes) != (header, model):
-            raise OutputError("another process has changed it meanwhile", path=locked.path, remedy="try again")
+            raise changed(locked.path)
         chosen = records(locked) if callable(records) else records
         gone = _checked(locked, (locked.find(key) if isinstance(key, str) else key for key in chosen))
         keep = np.setdiff1d(np.arange(len(locked)), gone, assume_unique=True)

@@ -41,7 +41,8 @@ def repair(path: Place, out: Place, *, overwrite: bool = False) -> Repaired:
         header = _header(source)
         lost: list[Damage] = []
         saved = 0
-        with create(out, header, overwrite=overwrite, model_bytes=_model(source, lost)) as writer:
+        model = _model(source, lost)
+        with create(out, header, overwrite=overwrite, model_bytes=model, sources=[source]) as writer:
             for rows in _rows(source, header, writer, lost):
                 writer.write_rows(rows)
                 saved += len(rows)

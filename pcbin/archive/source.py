@@ -61,6 +61,10 @@ class Source(ABC):
         """Whether a writer is at work on it, as far as can be told."""
         return False
 
+    def changed(self, path: str, fd: int) -> bool:
+        """Whether this was opened at `path`, and the locked file there, `fd`, is no longer what was opened."""
+        return False
+
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Give back what this has opened itself."""
 
@@ -106,6 +110,12 @@ class _Local(Source):
 
     def busy(self) -> bool:
         return locked(self._fd)
+
+    def changed(self, path: str, fd: int) -> bool:
+        now, opened = os.fstat(fd), os.fstat(self._fd)
+        if os.path.realpath(self.name) != os.path.realpath(path) and not os.path.samestat(now, opened):
+            return False
+        return not os.path.samestat(now, opened) or now.st_size != self.size
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -4,13 +4,13 @@ one, a file object, an fsspec URL. Knows nothing of what is written."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol
 
 from pcbin import output
 from pcbin.archive.lock import lock
-from pcbin.archive.source import Place
+from pcbin.archive.source import Place, Source
 from pcbin.errors import OutputError
 from pcbin.output import exists, failed
 from pcbin.remote import filesystem, is_url, said
@@ -36,12 +36,13 @@ class Target(Protocol):
     def abort(self) -> None: ...
 
 
-def new(place: Place, overwrite: bool) -> Target:
-    """A target for a new archive. Raises OutputError if there is one and it may not be overwritten."""
+def new(place: Place, overwrite: bool, sources: Iterable[Source] = ()) -> Target:
+    """A target for a new archive. Raises OutputError if there is one and it may not be overwritten, or is one of the
+    `sources` of the new one and has changed since that was opened."""
     if is_url(place):
         return _Url(place, overwrite)
     if isinstance(place, str | os.PathLike):
-        return NewFile(os.fspath(place), overwrite)
+        return NewFile(os.fspath(place), overwrite, sources)
     return _Stream(place)
 
 
@@ -56,7 +57,7 @@ class NewFile:
 
     base = 0
 
-    def __init__(self, path: str, overwrite: bool) -> None:
+    def __init__(self, path: str, overwrite: bool, sources: Iterable[Source] = ()) -> None:
         output.check(path, overwrite=overwrite)
         self.name = path
         directory = os.path.dirname(os.path.realpath(path))
@@ -65,6 +66,9 @@ class NewFile:
             raise OutputError("its directory does not exist", path=path, remedy=f"create {directory}")
         self._file: output.NewFile | None = None
         self._replaced = _open_locked(path, os.O_RDONLY) if os.path.exists(path) else -1
+        if self._replaced >= 0 and any(source.changed(path, self._replaced) for source in sources):
+            self._unlock()
+            raise changed(path)
 
     def write(self, data: bytes) -> None:
         if self._file is None:
@@ -108,6 +112,11 @@ def _open_locked(path: str, mode: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def changed(path: str) -> OutputError:
+    """The error for an archive that is to be rewritten and is no longer what was read."""
+    return OutputError("another process has changed it meanwhile", path=path, remedy="try again")
 
 
 def _require_same(fd: int, path: str) -> None:

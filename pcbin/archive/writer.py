@@ -19,8 +19,8 @@ from pcbin.archive.header import Header
 from pcbin.archive.nameindex import NameIndex, UniqueNames
 from pcbin.archive.record import Batch
 from pcbin.archive.rows import Rows, from_batch, join
-from pcbin.archive.source import Place
-from pcbin.archive.target import Appended, Target, new
+from pcbin.archive.source import Place, Source
+from pcbin.archive.target import Appended, Target, changed, new
 from pcbin.errors import PcbinError, UsageError
 from pcbin.output import failed
 from pcbin.remote import is_url
@@ -290,23 +290,25 @@ def create(
     drop: Iterable[str] = (),
     overwrite: bool = False,
     model_bytes: bytes | None = None,
+    sources: Iterable[Source] = (),
 ) -> Writer:
     """A writer of a new archive at a path, an fsspec URL, or in a file object.
 
-    `drop` names columns not to keep, of those of a Batch. `model_bytes` is a model to carry inside. Raises
+    `drop` names columns not to keep, of those of a Batch. `model_bytes` is a model to carry inside. `sources`
+    are what the records are read from: none of them is replaced if it has changed since it was opened. Raises
     OutputError if the place is taken (see `overwrite`) or cannot be written.
     """
     if unknown := set(drop) - BY_NAME.keys():
         raise UsageError(f"cannot drop {', '.join(sorted(unknown))}", remedy=f"choose from {', '.join(BY_NAME)}")
-    return Writer(new(path, overwrite), header, drop=drop, model=model_bytes)
+    return Writer(new(path, overwrite, sources), header, drop=drop, model=model_bytes)
 
 
-def append(path: str | os.PathLike[str]) -> Writer:
+def append(path: str | os.PathLike[str], header: Header | None = None) -> Writer:
     """A writer that adds to an existing archive; the records in it are neither moved nor rewritten.
 
     Holds the archive's lock until it commits or aborts: a second writer gets OutputError, readers are not
-    disturbed. Raises FormatError if the archive is damaged, or records lie behind its
-    last whole index.
+    disturbed. Raises FormatError if the archive is damaged, or records lie behind its last whole index; OutputError if
+    its header is no longer `header`, that for which the records were made.
     """
     from pcbin.archive.reader import Archive
 
@@ -316,6 +318,8 @@ def append(path: str | os.PathLike[str]) -> Writer:
     try:
         with Archive(path) as archive:
             archive.require_whole()
+            if header is not None and header != archive.header:
+                raise changed(archive.path)
             target.base = archive.end
             existing = Existing(archive.footer, archive.raw_names())
             return Writer(target, archive.header, existing=existing)

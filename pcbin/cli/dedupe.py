@@ -28,7 +28,7 @@ def command(archive: str, within: int, alike: float, out: str | None, model: str
         names = [[collection.name(int(i)) for i in group] for group in found]
         if out is not None:
             kept = np.setdiff1d(np.arange(len(collection)), [i for group in found for i in group[1:]])
-            extract(archive, out, kept, overwrite=overwrite)
+            extract(collection.archive, out, kept, overwrite=overwrite)
     surplus = [name for group in names for name in group[1:]]
     lines = [f"{first}: {', '.join(others)}" for first, *others in names]
     lines += [f"{len(names):,} groups, {len(surplus):,} of {len(collection):,} records are surplus"]

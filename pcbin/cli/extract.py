@@ -30,9 +30,10 @@ def command(archive: str, out: str, only: tuple[str, ...], span: str | None, bit
         numbers = set(select(source, only))
         if span is not None:
             numbers &= set(range(*_slice(span).indices(len(source))))
-    if not numbers:
-        raise UsageError("no record is in both --only and --range", path=archive)
-    report.written(out, extract(archive, out, numbers, bits=bits, overwrite=overwrite))
+        if not numbers:
+            raise UsageError("no record is in both --only and --range", path=archive)
+        count = extract(source, out, numbers, bits=bits, overwrite=overwrite)
+    report.written(out, count)
 
 
 def _slice(text: str) -> slice:

@@ -156,12 +156,12 @@ def append(
     with archive.open(out) as source:
         codec_model = load_for(source, model, whole=True, device=device)
         convention, align = Convention(source.header.up, 0, True), source.header.align
-        bits = _rate(source, codec_model, bits)
+        bits, header = _rate(source, codec_model, bits), source.header
     reading = _reading(reading, codec_model, seed, keep)
     plan = EncodePlan(
         codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
     )
-    with archive.append(out) as writer:
+    with archive.append(out, header) as writer:
         filled = _fill(writer, sources, plan, jobs, record_meta, progress)
     return _summary(out, codec_model, plan, convention, filled, started, advice)
 

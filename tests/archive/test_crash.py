@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import resource
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from archive_records import HEADER, make_batch, same, write
+from archive_work import NEW, OLD, WORK, Stopped, Unbuffered, done, start, state
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pcbin import archive, output
-from pcbin.archive import Batch
+from pcbin.archive import Archive, Batch
 from pcbin.errors import OutputError
 
 pytestmark = [
@@ -27,114 +27,37 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pcbin.errors.DamageWarning"),
 ]
 
-CALLS = ("write", "fsync", "ftruncate", "link", "replace", "unlink", "close")
-OLD, NEW = 12, 20
+EVERY = 1 if os.environ.get("PCBIN_EVERY_STEP") else 4
 
 
 def append(path: Path) -> None:
-    with archive.append(path) as writer:
-        writer.write(make_batch(NEW - OLD, OLD))
+    WORK["append"](path)
 
 
-def rewrite(path: Path) -> None:
-    with archive.create(path, HEADER, overwrite=True) as writer:
-        writer.write(make_batch(NEW))
-
-
-def create(path: Path) -> None:
-    with archive.create(path.with_name("new.pcb"), HEADER) as writer:
-        writer.write(make_batch(NEW))
-
-
-class _Unbuffered(io.FileIO):
-    """A file whose every write is a call of os.write, where tests can see it and stop it."""
-
-    def write(self, data: Any) -> int:
-        return os.write(self.fileno(), data)
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(os.dup(self.fileno()))
-        super().close()
-
-
-def killed_at(step: int, share: float, work: Callable[[Path], None], path: Path) -> tuple[bool, bool]:
-    """Do the work in a process that dies at its step-th call of the system, a write being done by `share` only.
-    Returns whether it died, and whether it had said before that it was done."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if not child:
-        left = [step]
-        real_write = os.write
-
-        def dying(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*arguments: Any, **options: Any) -> Any:
-                left[0] -= 1
-                if left[0] < 0:
-                    if name == "write":
-                        real_write(arguments[0], arguments[1][: int(share * len(arguments[1]))])
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return real(*arguments, **options)
-
-            return call
-
-        try:
-            output.open = _Unbuffered  # type: ignore[attr-defined]
-            for name in CALLS:
-                setattr(os, name, dying(name, getattr(os, name)))
-            work(path)
-            real_write(write_end, b"done")
-        finally:
-            os._exit(0)
-    os.close(write_end)
-    _, status = os.waitpid(child, 0)
-    said = os.read(read_end, 10) == b"done"
-    os.close(read_end)
-    return os.WIFSIGNALED(status), said
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("work", [append, rewrite])
-def test_killed_at_any_point_an_archive_has_the_old_or_the_new_records(
-    tmp_path: Path, work: Callable[[Path], None], share: float
-) -> None:
-    points = 0
-    for step in range(1000):
-        path = write(tmp_path / f"{step}.pcb", make_batch(OLD))
-        died, said = killed_at(step, share, work, path)
-        with archive.open(path) as opened:
-            assert len(opened) in (OLD, NEW)
-            assert not (said and len(opened) == OLD)
-            same(make_batch(len(opened)) if work is rewrite and len(opened) == NEW else make_batch(OLD), opened)
-            assert [damage for damage in archive.verify(opened) if damage.count] == []
-        if archive.Archive(path).behind:  # nothing acknowledged, but what is whole may be worth saving
-            archive.repair(path, path.with_name("repaired.pcb"), overwrite=True)
-            os.replace(path.with_name("repaired.pcb"), path)
-            with archive.open(path) as opened:
-                same(make_batch(OLD), opened)
+@pytest.mark.parametrize("name", WORK)
+def test_killed_at_any_point_an_archive_has_the_old_or_the_new_records(tmp_path: Path, name: str) -> None:
+    """Before every call of the system is a point to be killed at, and after it, and in the middle of a write: of all
+    these every fourth, with PCBIN_EVERY_STEP=1 each."""
+    start(tmp_path / "old")
+    old, new, points = state(tmp_path / "old"), done(name), 0
+    for point in range(list(WORK).index(name) % EVERY, 3000, EVERY):
+        step, share = divmod(point, 3)
+        path = start(tmp_path / str(point))
+        stopped = Stopped(WORK[name], path, step, share=share / 2)
+        acknowledged = stopped.kill()
+        assert state(path.parent) in ([new] if acknowledged else [old, new])
+        if Archive(path).behind:  # nothing acknowledged, but what is whole may be worth saving
+            archive.repair(path, path, overwrite=True)
+            assert state(path.parent) == new
         with archive.append(path) as writer:  # nothing is in the way of the next one
             writer.write(Batch(np.zeros((1, 16), np.uint8), ["after"]))
         with archive.open(path) as opened:
             assert opened["after"].index == len(opened) - 1
-        if not died:
+        if not stopped.there:
             break
-        points += 1
-    assert points > 10
-
-
-def test_killed_at_any_point_a_new_archive_is_there_or_not(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    for step in range(1000):
-        died, said = killed_at(step, 0.5, create, tmp_path / "x" / "a.pcb")
-        made = tmp_path / "x" / "new.pcb"
-        assert made.exists() or not said
-        if made.exists():
-            with archive.open(made) as opened:
-                same(make_batch(NEW), opened)
-            made.unlink()
-        if not died:
-            break
-    assert step > 10
+        points += share != 1 or stopped.writing
+    print(f"{name}: killed at {points} points")
+    assert points > 30 / EVERY
 
 
 # --- power failure: of the writes since the last fsync any may be lost -----------------------------------------
@@ -206,32 +129,32 @@ def failing(monkeypatch: pytest.MonkeyPatch, step: int, code: int) -> None:
             raise OSError(code, os.strerror(code))
         return real(fd, data)
 
-    monkeypatch.setattr(output, "open", _Unbuffered, raising=False)
+    monkeypatch.setattr(output, "open", Unbuffered, raising=False)
     monkeypatch.setattr(os, "write", write)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("work", [append, rewrite])
+@pytest.mark.parametrize("name", [name for name in WORK if name != "create"])
 def test_a_write_that_fails_leaves_what_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path], None], code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int
 ) -> None:
-    path = write(tmp_path / "a.pcb", make_batch(OLD))
+    path = start(tmp_path)
     before = path.read_bytes()
     for step in range(1000):
         with monkeypatch.context() as context, suppress(OutputError):
             failing(context, step, code)
-            work(path)
+            WORK[name](path)
             break
         assert path.read_bytes() == before
-        assert os.listdir(tmp_path) == ["a.pcb"]
+        assert sorted(os.listdir(tmp_path)) == ["a.pcb", "other.pcb"]
     assert step > 5
-    assert len(archive.open(path)) == NEW
+    assert state(tmp_path) == done(name)
 
 
 def test_a_failed_write_names_file_and_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, 3, errno.ENOSPC)
     with pytest.raises(OutputError, match=r"new\.pcb: cannot be written: no space left on device; free some space"):
-        create(tmp_path / "a.pcb")
+        WORK["create"](tmp_path / "a.pcb")
     assert os.listdir(tmp_path) == []
 
 

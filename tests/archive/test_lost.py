@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def test_an_archive_replaced_by_another_before_it_is_rewritten_is_left(
     with pytest.raises(OutputError, match="changed it meanwhile"):
         archive.remove(path, [0])
     assert len(archive.open(path)) == 3
+
+
+def test_an_archive_of_another_model_by_now_is_not_appended_to(tmp_path: Path) -> None:
+    """`append` looks at the archive for its model, encodes, and only then holds the lock."""
+    path = write(tmp_path / "a.pcb", make_batch(3))
+    archive.append(path, HEADER).abort()
+    with pytest.raises(OutputError, match="changed it meanwhile"):
+        archive.append(path, replace(HEADER, model_sha256="cd" * 32))
+    archive.append(path).commit()
 
 
 def test_an_archive_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def digested(data: bytes) -> bytes:
         (length,) = struct.unpack_from("<Q", data)
         own = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["pcbin"])["sha256"]
         return data.replace(own.encode(), _digest(data, own).encode(), 1) if len(own) == len(_BLANK) else data
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         return data
 
 
