@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,8 @@ def test_nothing_is_found(script: ModuleType, count: int) -> None:
         finds = 1
         try:
             finds = harness.run(todo, script.use, seconds=600, addresses=script.ADDRESSES)
+        except BaseException:
+            traceback.print_exc(file=sys.stdout)
         finally:
             sys.stdout.flush()
             os._exit(finds > 0)

@@ -29,6 +29,7 @@ MAX_BYTES = 1 << 32
 MAX_RATIO = 64  # that a compressed file may unpack to; weights shrink to a half or so
 _DTYPES: dict[str, type[np.floating[Any]]] = {"F16": np.float16, "F32": np.float32}
 _BLANK = b"0" * 64
+_DAMAGED = (safetensors.SafetensorError, zstandard.ZstdError)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def parse(data: bytes) -> Weights:
         fields = json.loads(_header(data)["__metadata__"]["pcbin"])
         digest = fields.pop("sha256")
         part_of = fields.pop("part_of", None)
-    except (safetensors.SafetensorError, zstandard.ZstdError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (*_DAMAGED, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"no pcbin model, or a damaged one ({error})", remedy="fetch it again") from error
     for name in (digest, part_of or digest):
         if not isinstance(name, str) or not re.fullmatch("[0-9a-f]{64}", name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import re
 import resource
 import signal
@@ -70,11 +71,12 @@ def run(todo: Inputs, use: Use, *, seconds: float, addresses: int, keep: Path | 
     ended: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     slowest: dict[str, float] = collections.defaultdict(float)
     finds = 0
+    first = next(todo)  # loads libraries and compiles, before addresses and seconds are counted
     resource.setrlimit(resource.RLIMIT_AS, (addresses + used(), resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _late)
     stop = time.monotonic() + seconds
     rng = np.random.default_rng(seed)
-    for kind, data in todo:
+    for kind, data in itertools.chain([first], todo):
         if time.monotonic() > stop:
             break
         with tempfile.TemporaryDirectory() as directory:
@@ -123,5 +125,4 @@ def main(inputs: Callable[[set[str], int], Inputs], use: Use, addresses: int) ->
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     todo = inputs(set(filter(None, given.kinds.split(","))), given.seed)
-    next(todo)  # loads the libraries before addresses are counted
     return run(todo, use, seconds=given.seconds, addresses=addresses, keep=given.keep, seed=given.seed) > 0

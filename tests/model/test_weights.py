@@ -140,3 +140,11 @@ def test_cut_decoder_keeps_the_identity(tiny_model: Path) -> None:
     assert part.sha256 == weights.sha256
     assert part.config == replace(weights.config, encoder=None)
     assert not any(name.startswith("encoder") for name in part.data)
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, '{"training":' * 5000, "[]", "null", "1"])
+def test_a_config_nested_deep_or_of_another_kind_is_refused(tiny_model: Path, tmp_path: Path, text: str) -> None:
+    """The first found by fuzzing."""
+    (tmp_path / "deep.safetensors").write_bytes(save(load_file(tiny_model), {"pcbin": text}))
+    with pytest.raises(ModelError, match="damaged"):
+        read(tmp_path / "deep.safetensors")
