@@ -111,7 +111,13 @@ class Collection:
         found = [self.archive[int(i)] for i in records]
         known = [record.frame for record in found if record.frame is not None]
         codes = np.stack([record.code for record in found]) if found else self.archive.codes[:0]
-        return Shapes(codes, [self.name(record.index) for record in found], known if len(known) == len(found) else None)
+        colours = [record.colour for record in found]
+        return Shapes(
+            codes,
+            [self.name(record.index) for record in found],
+            known if len(known) == len(found) else None,
+            colours=colours if any(colour is not None for colour in colours) else (),
+        )
 
     def look_up(
         self, query: Query, seed: int = 0, reading: files.Options = files.PLAIN

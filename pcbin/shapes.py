@@ -30,6 +30,7 @@ class Shapes:
 
     What was found out on the way: `columns`, by name a value for each ("bits", "CD", ...: distances are Chamfer, mean
     form, in the unit sphere); `facts` about all of them; `given`, the clouds (N, 3) of the unit sphere they came from.
+    `colours` are (3,) uint8 or None for each; empty where none has one.
     """
 
     codes: Codes
@@ -38,6 +39,7 @@ class Shapes:
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     given: Sequence[Cloud] = ()
+    colours: Sequence[NDArray[np.uint8] | None] = ()
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -68,7 +70,9 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
     """
     if Path(out).suffix == ".pcb":
         with archive.create(out, header_of(codec), overwrite=overwrite) as writer:
-            writer.write(Batch(shapes.codes, names=list(shapes.names), **placed(shapes.frames)))
+            writer.write(
+                Batch(shapes.codes, names=list(shapes.names), colour=shapes.colours or None, **placed(shapes.frames))
+            )
         return
     targets = [files.target(out, name, f".{format}") for name in shapes.names]
     if taken := [target for target in targets if not overwrite and os.path.lexists(target)]:

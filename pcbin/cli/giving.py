@@ -29,5 +29,12 @@ def _draw(path: Path, shapes: Shapes, codec: Codec, overwrite: bool) -> None:
     for i, name in enumerate(shapes.names):
         captions.append("\n".join([name, *(report.fact(title, of[i]) for title, of in shapes.columns.items())]))
     drawn = [*shapes.given, *codec.decode(shapes.codes)]
+    tints = [*[None] * len(shapes.given), *shapes.colours] if shapes.colours else []
     lines = [slice(start, start + PER_ROW) for start in range(0, len(drawn), PER_ROW)]
-    clouds(path, [drawn[line] for line in lines], captions=[captions[line] for line in lines], overwrite=overwrite)
+    clouds(
+        path,
+        [drawn[line] for line in lines],
+        captions=[captions[line] for line in lines],
+        tints=[tints[line] for line in lines if tints],
+        overwrite=overwrite,
+    )

@@ -42,13 +42,14 @@ def sheet(
             chosen = np.sort(np.random.default_rng(seed).choice(chosen, count, replace=False))
         decodes = collection.codec.decode(collection.codes[chosen])
         names = [collection.name(int(i)) for i in chosen]
+        tints = [collection.archive[int(i)].colour for i in chosen]
         known = collection.originals(sources)
         originals = [known.find(int(i)) for i in chosen]
         size = collection.codec.bytes
     captions = [
         "" if o is None else f"CD {report.cd(unit_chamfer(o, d))}" for o, d in zip(originals, decodes, strict=True)
     ]
-    pictures.decoded(out, list(decodes), names, originals, captions, size, overwrite=overwrite)
+    pictures.decoded(out, list(decodes), names, originals, captions, size, tints=tints, overwrite=overwrite)
     _drawn(out)
 
 

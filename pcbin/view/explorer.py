@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pcbin.archive.columns import NO_COLOUR
 from pcbin.bits import Codes
 from pcbin.collection import Collection
 from pcbin.errors import UsageError
@@ -46,7 +47,7 @@ class Explorer:
         return self.collection.archive.distortion.astype("<f4").tobytes()
 
     def part(self, number: int) -> dict[str, Any]:
-        """The names and metadata of one chunk of the archive's records."""
+        """The names, metadata and colours of one chunk of the archive's records."""
         archive = self.collection.archive
         if not 0 <= number < len(archive.footer.chunks):
             raise UsageError(f"there is no part {number}")
@@ -55,7 +56,10 @@ class Explorer:
             names = [None] * chunk.records if chunk.names is None else chunk.names
             column = chunk.column("meta")
             meta = None if column is None else list(column)
-        return {"names": [name or f"{i:06d}" for i, name in enumerate(names, chunk.first)], "meta": meta}
+            kept: Any = chunk.column("colour")
+            colours = None if kept is None else [None if tuple(rgb) == NO_COLOUR else rgb for rgb in kept.tolist()]
+        shown = [name or f"{i:06d}" for i, name in enumerate(names, chunk.first)]
+        return {"names": shown, "meta": meta, "colours": colours}
 
     def record(self, record: int) -> dict[str, Any]:
         """All about a record but its points; what the archive knows apart from what users attached."""
@@ -68,6 +72,7 @@ class Explorer:
             "points": found.points,
             "distortion": found.distortion if known else None,
             "meta": found.meta or {},
+            "colour": None if found.colour is None else found.colour.tolist(),
             "frame": frame
             and {
                 "centre": frame.centre.tolist(),

@@ -37,12 +37,13 @@ def clouds(
     *,
     heads: Sequence[str] = (),
     captions: Sequence[Sequence[str]] = (),
+    tints: Sequence[Sequence[sheet.Tint]] = (),
     overwrite: bool = False,
 ) -> None:
     """Rows of clouds (N, 3) of the unit sphere, None for an empty cell, with words before each row and under each
-    cloud: about WIDTH pixels wide. A PNG needs no matplotlib."""
+    cloud, which has a colour of its own or not: about WIDTH pixels wide. A PNG needs no matplotlib."""
     size = max(SMALLEST, min(LARGEST, WIDTH // (max(map(len, rows)) + bool(heads))))
-    image = sheet.sheet(rows, size=size, heads=heads, captions=captions)
+    image = sheet.sheet(rows, size=size, heads=heads, captions=captions, tints=tints)
     if _format(path) == "png":
         return sheet.write_png(path, image, overwrite=overwrite)
     figure = _figure(image.shape[1] / DPI, image.shape[0] / DPI)
@@ -60,21 +61,29 @@ def decoded(
     distances: Sequence[str],
     size: int,
     *,
+    tints: Sequence[sheet.Tint] = (),
     overwrite: bool = False,
 ) -> None:
-    """Decodes of `size` bytes in a grid about as wide as tall, below their originals (and above words on how far they
-    are from them) where any is known."""
+    """Decodes of `size` bytes in a grid about as wide as tall, each in its colour if it has one, below their originals
+    (and above words on how far they are from them) where any is known."""
     known = any(original is not None for original in originals)
     columns = min(COLUMNS, max(4, math.ceil(math.sqrt(len(decodes) * (1 + known)))))
     lines = [slice(start, start + columns) for start in range(0, len(decodes), columns)]
     if not known:
-        clouds(path, [decodes[line] for line in lines], captions=[names[line] for line in lines], overwrite=overwrite)
+        clouds(
+            path,
+            [decodes[line] for line in lines],
+            captions=[names[line] for line in lines],
+            tints=[tints[line] for line in lines if tints],
+            overwrite=overwrite,
+        )
         return
     clouds(
         path,
         [row[line] for line in lines for row in (originals, decodes)],
         heads=["original", f"{size} bytes"] * len(lines),
         captions=[row[line] for line in lines for row in (names, distances)],
+        tints=[tints[line] for line in lines for _ in range(2) if tints],
         overwrite=overwrite,
     )
 

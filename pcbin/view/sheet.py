@@ -16,9 +16,11 @@ from pcbin.output import replacing
 
 Image = NDArray[np.uint8]
 Cloud = NDArray[np.floating]
+Tint = Sequence[int] | NDArray[np.integer] | None  # red, green, blue of 0 to 255
 
 AZIMUTH, ELEVATION = np.radians((35.0, 22.0))  # the camera looks at the origin from here; z is up
 NEAR, FAR = np.array([20.0, 62.0, 118.0]), np.array([176.0, 203.0, 228.0])  # colours by depth
+MIST = 235.0  # what colours fade into
 LIGHT = np.array([-0.4, 0.6, 0.7]) / np.linalg.norm([-0.4, 0.6, 0.7])  # right, up, towards the camera
 DETAIL = 2  # pixels drawn per pixel shown, both ways
 BALL = 0.02  # radius of a point in the unit sphere
@@ -32,6 +34,7 @@ def sheet(
     size: int = 160,
     heads: Sequence[str] = (),
     captions: Sequence[Sequence[str]] = (),
+    tints: Sequence[Sequence[Tint]] = (),
 ) -> Image:
     """Draw rows of clouds on white.
 
@@ -40,6 +43,7 @@ def sheet(
         size: of a cell, in pixels.
         heads: words before each row.
         captions: words under each cloud, row by row.
+        tints: red, green and blue of each cloud, row by row; None, and no rows, for the usual blue.
 
     Returns:
         (height, width, 3) uint8; without words (rows * size, longest row * size, 3).
@@ -54,7 +58,8 @@ def sheet(
         band = np.full((size + below + 4 * bool(below), left + columns * size, 3), 255, np.uint8)
         for j, cloud in enumerate(row):
             if cloud is not None and len(cloud):
-                band[:size, left + j * size : left + (j + 1) * size] = draw(cloud, size=size)
+                tint = tints[i][j] if tints else None
+                band[:size, left + j * size : left + (j + 1) * size] = draw(cloud, size=size, tint=tint)
         for j, lines in enumerate(under[i]):
             for k, line in enumerate(lines):
                 write(band, line, left + j * size + (size - width(line)) // 2, size + k * letters().height)
@@ -64,17 +69,27 @@ def sheet(
     return np.concatenate(image)
 
 
-def draw(cloud: Cloud, *, size: int = 160, ball: float = BALL) -> Image:
+def draw(cloud: Cloud, *, size: int = 160, ball: float = BALL, tint: Tint = None) -> Image:
     """One cloud (N, 3) of the unit sphere as a (size, size, 3) uint8 image; what lies outside is cut off."""
     side = size * DETAIL
-    colours, depth = _balls(cloud @ _camera().T, side, ball)
+    colours, depth = _balls(cloud @ _camera().T, side, ball, *_shades(tint))
     colours *= _dome(depth)[..., None]
     colours[~np.isfinite(depth)] = 255
     shrunk: Image = colours.reshape(size, DETAIL, size, DETAIL, 3).mean(axis=(1, 3)).astype(np.uint8)
     return shrunk
 
 
-def _balls(view: NDArray[np.floating], side: int, ball: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _shades(tint: Tint) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """The colours of what is near and of what is far."""
+    if tint is None:
+        return NEAR, FAR
+    colour = np.array(tint, float)
+    return 0.8 * colour, (colour + MIST) / 2
+
+
+def _balls(
+    view: NDArray[np.floating], side: int, ball: float, near_by: NDArray[np.floating], far: NDArray[np.floating]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Colours (side, side, 3) and depths (side, side), towards the camera, -inf where nothing is, of points (N, 3) seen
     from the camera."""
     view = view[np.argsort(view[:, 2])]  # far ones first, near ones over them
@@ -88,7 +103,7 @@ def _balls(view: NDArray[np.floating], side: int, ball: float) -> tuple[NDArray[
     pixels = np.rint(corner).astype(int)[:, None] + disc  # (N, disc, 2)
     inside = ((pixels >= 0) & (pixels < side)).all(axis=2)
     near = np.clip(0.5 + view[:, 2] / 1.8, 0, 1)[:, None]
-    shade = (FAR + near * (NEAR - FAR))[:, None] * light[:, None]
+    shade = (far + near * (near_by - far))[:, None] * light[:, None]
     deep = view[:, 2][:, None] + ball * out
     colours = np.zeros((side, side, 3), np.float32)
     depth = np.full((side, side), -np.inf, np.float32)

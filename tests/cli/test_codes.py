@@ -201,6 +201,18 @@ def test_search_finds_others_by_name_number_and_file(run, model, collection, clo
     assert [row["CD"] for row in by_file["records"]] == sorted(row["CD"] for row in by_file["records"])
 
 
+def test_search_hands_out_colours(run, model, collection, tmp_path):
+    with archive.open(collection) as opened:
+        header, batch = opened.header, next(opened.batches())
+    with archive.create(tmp_path / "coloured.pcb", header) as writer:
+        writer.write(batch.replace(colour=[(9, 8, 7), *[None] * (len(batch) - 1)]))
+    query = ("search", tmp_path / "coloured.pcb", 1, "-k", len(batch) - 1)
+    run(*query, "-o", tmp_path / "found.pcb", "--picture", tmp_path / "found.png", *model)
+    with archive.open(tmp_path / "found.pcb") as found:
+        colours = {record.name: record.colour.tolist() for record in found if record.colour is not None}
+    assert colours == {batch.names[0]: [9, 8, 7]}
+
+
 def test_search_reads_as_it_is_told(run, model, collection, cloud, tmp_path):
     np.hstack([next(files.read(cloud)), np.ones((3000, 1))]).astype("<f4").tofile(tmp_path / "cloud.bin")
     told = run("search", collection, tmp_path / "cloud.bin", "--bin", 4, "-k", 3, "--json", *model)

@@ -53,6 +53,7 @@ def toys(tmp_path_factory, tiny_model, codes, source):
                     distortion=np.array([np.nan if i == 5 else (i * 7 % COUNT) * 1e-4 for i in half], np.float32),
                     meta=[HOSTILE if i == 7 else {"size": "small"} if i % 2 else None for i in half],
                     stored=[source if i == 3 else None for i in half],
+                    colour=[(200, 30, 30) if i == 8 else None for i in half],
                 )
             )
     return path

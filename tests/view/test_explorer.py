@@ -15,6 +15,7 @@ def test_a_record_tells_its_code_name_facts_and_place(explorer, codes, collectio
     assert {key: told[key] for key in ("record", "name", "code", "meta")} == {
         "record": 8, "name": "lamp/008", "code": codes[8].tobytes().hex(), "meta": {},
     }  # fmt: skip
+    assert (told["colour"], explorer.record(7)["colour"]) == ([200, 30, 30], None)
     assert (told["points"], told["distortion"]) == (108, pytest.approx(16e-4, rel=0.01))
     assert told["frame"]["radius"] == pytest.approx(2)
     assert told["frame"]["centre"] == pytest.approx(collection.archive[8].frame.centre)
@@ -42,6 +43,8 @@ def test_parts_hold_every_record_once(explorer, collection, codes):
     distortion = np.frombuffer(explorer.distortion(), "<f4")
     assert (len(distortion), distortion[26]) == (40, pytest.approx(22e-4, rel=0.01))
     assert parts[0]["meta"][1] == {"size": "small"}
+    assert parts[0]["colours"][7:9] == [None, [200, 30, 30]]
+    assert parts[1]["colours"] is None
     assert bytes(explorer.codes()) == codes.tobytes()
 
 

@@ -128,6 +128,26 @@ def test_the_shape_is_painted_larger_with_larger_points_and_turns(page):
     assert page.execute_script("return camera.azimuth") == 35
 
 
+RED = """
+const canvas = arguments[0], data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+let red = 0, blue = 0;
+for (let i = 0; i < data.length; i += 4) if (data[i + 3]) [red, blue] = [red + data[i], blue + data[i + 2]];
+return red > 1.5 * blue;
+"""
+
+
+def test_a_shape_is_painted_in_its_colour(page):
+    wait(page, "return document.querySelector('canvas[data-of]') === null")
+    for record, is_red in ((8, True), (7, False)):
+        choose(page, record)
+        wait(page, "return !due")
+        shown = (
+            page.execute_script("return el('shape')"),
+            page.find_element("css selector", f"#grid [data-record='{record}'] canvas"),
+        )
+        assert [page.execute_script(RED, canvas) for canvas in shown] == [is_red, is_red]
+
+
 def test_thumbnails_are_painted(page):
     wait(page, "return document.querySelector('canvas[data-of]') === null")
     painted = page.execute_script(

@@ -34,6 +34,16 @@ def test_near_points_hide_far_ones() -> None:
     np.testing.assert_array_equal(both, turned)
 
 
+def test_a_cloud_is_drawn_in_its_colour() -> None:
+    plain, red = draw(CLOUD), draw(CLOUD, tint=(200, 30, 30))
+    assert (_dark(plain) == _dark(red)).all()
+    assert plain[..., 2].mean() > plain[..., 0].mean()
+    assert red[..., 0].mean() > red[..., 2].mean() + 10
+    both = sheet([[CLOUD, CLOUD]], tints=[[None, (200, 30, 30)]])
+    np.testing.assert_array_equal(both, np.concatenate([plain, red], axis=1))
+    assert _dark(draw(CLOUD, tint=np.array([255, 255, 255], np.uint8))).size
+
+
 def test_points_outside_the_sphere_are_cut_off() -> None:
     assert not len(_dark(draw(np.array([[0.0, 0.0, 5.0], [0.0, 0.0, -5.0]]))))
 

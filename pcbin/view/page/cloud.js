@@ -8,8 +8,8 @@ const NEAR = 0.1, FAR = 20;
 const REST = { azimuth: 35, elevation: 22, distance: 4.4, x: 0, y: 0 }; // degrees; x and y move the picture
 
 const LOOKS = {
-  light: { near: [0.09, 0.28, 0.5], far: [0.68, 0.78, 0.87], line: [0.8, 0.84, 0.88] },
-  dark: { near: [0.62, 0.81, 0.97], far: [0.16, 0.25, 0.34], line: [0.24, 0.29, 0.34] },
+  light: { near: [0.09, 0.28, 0.5], far: [0.68, 0.78, 0.87], line: [0.8, 0.84, 0.88], tint: [0.8, 0, 0.5, 0.46] },
+  dark: { near: [0.62, 0.81, 0.97], far: [0.16, 0.25, 0.34], line: [0.24, 0.29, 0.34], tint: [0.85, 0.15, 0.4, 0.04] },
 };
 const AXES = [[0.83, 0.24, 0.24], [0.27, 0.62, 0.27], [0.26, 0.46, 0.87]];
 
@@ -96,8 +96,8 @@ class Painter {
   }
 
   /** Paint points (x, y, z, x, ...) on a 2D canvas that has its size, under a camera like REST. `radius` is a ball's in
-   * the unit sphere; `guides` draws axes and a grid on the ground. */
-  paint(target, points, camera = REST, { radius = 0.02, dark = false, guides = false, backdrop = null } = {}) {
+   * the unit sphere; `guides` draws axes and a grid on the ground; `colour` is red, green, blue of 0 to 255. */
+  paint(target, points, camera = REST, { radius = 0.02, dark = false, guides = false, backdrop = null, colour = null } = {}) {
     const gl = this.gl;
     const width = DETAIL * target.width, height = DETAIL * target.height;
     const look = LOOKS[dark ? "dark" : "light"];
@@ -110,7 +110,7 @@ class Painter {
     gl.enable(gl.DEPTH_TEST);
     const floor = guides ? lowest(points) : 0;
     if (guides) this.draw(this.lines, this.guides, grid(floor, look.line), 6, gl.LINES, { view, projection });
-    const { near, far } = look;
+    const { near, far } = colour ? shades(colour, look) : look;
     const uniforms = { view, projection, radius, height, near, far, middle: camera.distance };
     this.draw(this.balls, this.points, points, 3, gl.POINTS, uniforms);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
@@ -165,6 +165,11 @@ class Painter {
       gl.framebufferTexture2D(gl.FRAMEBUFFER, point, gl.TEXTURE_2D, texture, 0);
     }
   }
+}
+
+/** A colour as it looks near and far. */
+function shades(colour, { tint: [nearly, light, farther, mist] }) {
+  return { near: colour.map((value) => nearly * value / 255 + light), far: colour.map((value) => farther * value / 255 + mist) };
 }
 
 function program(gl, vertex, fragment) {

@@ -29,7 +29,7 @@ class Served {
 }
 
 let source, about, space; // `space` are the codes
-const known = { count: 0, names: [], lower: [], starts: [], distortion: null }; // of the parts that are here
+const known = { count: 0, names: [], lower: [], colours: [], starts: [], distortion: null }; // of the parts that are here
 const kinds = new Map(); // kind of metadata -> { values: Map(value -> number), of: number per record, 0 for none }
 const orders = new Map(); // way to sort -> records in that order
 let clustering = null; // { k, of: cluster per record, counted: how many are assigned }
@@ -54,6 +54,7 @@ const answers = {
   shape: (record) => source.shapes([record]),
   decode: (code) => source.decode([code]),
   names: (records) => Array.from(records, name),
+  colours: (records) => records.map((record) => record < known.count ? ofRecord(known.colours, record) : null),
 
   async shapes(records) {
     const all = await source.shapes(records);
@@ -134,10 +135,11 @@ const pause = () => new Promise((resolve) => setTimeout(resolve));
 let rest = Promise.resolve();
 
 async function load(number) {
-  const { names, meta } = await source.part(number);
+  const { names, meta, colours } = await source.part(number);
   const first = known.count;
   known.starts.push(first);
   known.names.push(names);
+  known.colours.push(colours);
   known.lower.push(names.join("\n").toLowerCase());
   names.forEach((name, i) => {
     const facts = meta?.[i] ?? {};
@@ -182,9 +184,13 @@ function partOf(record) {
 }
 
 function name(record) {
-  if (record >= known.count) return "";
+  return record < known.count ? ofRecord(known.names, record) : "";
+}
+
+/** What a list of a list for each part, or null, has for a record. */
+function ofRecord(lists, record) {
   const part = partOf(record);
-  return known.names[part][record - known.starts[part]];
+  return lists[part]?.[record - known.starts[part]];
 }
 
 /** Which records have a text in their names. */

@@ -14,7 +14,7 @@ class Embedded {
     return all;
   }
   distortion = async () => Float32Array.from(this.records, ({ distortion }) => distortion ?? NaN);
-  part = async () => ({ names: this.records.map(({ name }) => name), meta: this.records.map(({ meta }) => meta) });
+  part = async () => ({ names: this.records.map(({ name }) => name), meta: this.records.map(({ meta }) => meta), colours: this.records.map(({ colour }) => colour) });
   record = async (record) => this.records[record];
   original = async (record) => new Float32Array(bytesOf(this.originals[record] ?? "").buffer);
   shapes = async (records) => this.decoder.decode(records.map((record) => parse(this.records[record].code)));

@@ -77,7 +77,7 @@ function guard(action) {
 
 const painter = new Painter();
 const isDark = () => document.documentElement.classList.contains("dark");
-const look = () => ({ radius: Number(el("size").value), dark: isDark(), guides: el("guides").ariaPressed === "true" });
+const look = () => ({ radius: Number(el("size").value), dark: isDark(), guides: el("guides").ariaPressed === "true", colour: state.facts?.colour });
 
 let due = false;
 function redraw() {
@@ -260,11 +260,11 @@ function paintThumbs() {
       const records = [...new Set(empty.map((canvas) => Number(canvas.dataset.of)))].slice(0, AHEAD);
       if (!records.length) break;
       const missing = records.filter((record) => !thumbs.has(record));
-      const clouds = missing.length ? await ask("shapes", missing) : [];
+      const [clouds, colours] = missing.length ? await Promise.all([ask("shapes", missing), ask("colours", missing)]) : [[], []];
       missing.forEach((record, i) => {
         const canvas = document.createElement("canvas");
         canvas.width = canvas.height = Math.round(CELL.picture * devicePixelRatio);
-        painter.paint(canvas, clouds[i], { ...REST, distance: 4.2 }, { radius: 0.026, dark: isDark() });
+        painter.paint(canvas, clouds[i], { ...REST, distance: 4.2 }, { radius: 0.026, dark: isDark(), colour: colours[i] });
         thumbs.set(record, canvas);
         if (thumbs.size > KEPT) thumbs.delete(thumbs.keys().next().value);
       });
