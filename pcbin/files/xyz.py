@@ -22,7 +22,7 @@ from pcbin.files.reading import Cloud, NoCloudError, Options, Tell, as_text, typ
 
 HEADER, LONGEST_LINE = 1 << 20, 1 << 20  # characters before the first row, and in a line of them
 WORDS, NEAR = 1000, 32  # lines before it that are no comments; lines above one that may name its columns
-CHUNK = 1 << 22  # characters of rows that are parsed together
+CHUNK = 1 << 20  # characters of rows that are parsed together
 COUNT = re.compile(r"\s*\d{1,15}\s*")  # a line that says how many points follow
 SPOILT = 10  # a file is refused where more than one row in so many is none
 
