@@ -33,8 +33,10 @@ from pcbin.errors import CloudError, ExtraError
 CASES = Path(__file__).parent.parent / "data/cases"
 POINTS = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 OPTIONS = [
-    files.Options(sample=sample, organised=organised, bin=4, pt=True)
-    for sample, organised in itertools.product((None, "surface", "vertices"), (False, True))
+    files.Options(sample=sample, organised=organised, bin=4, pt=True, keep=keep)
+    for sample, organised, keep in itertools.product(
+        (None, "surface", "vertices"), (False, True), ((), tuple(files.ATTRIBUTES))
+    )
 ]
 WORDS = (
     b"nan -nan(ind) 1.#QNAN NA 1e999 -1 x y z , ; \t \r \n \n\r # // \" ' element property list uchar int vertex face "
@@ -48,16 +50,19 @@ def saved(array: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def ply(text: bool, faces: bool = True, lists: bool = False, order: str = "<") -> bytes:
+def ply(text: bool, faces: bool = True, lists: bool = False, order: str = "<", more: bool = False) -> bytes:
     kind = "ascii" if text else "binary_little_endian" if order == "<" else "binary_big_endian"
     head = f"ply\nformat {kind} 1.0\nelement vertex {len(POINTS)}\n"
     head += "".join(f"property float {axis}\n" for axis in "xyz") + "property list uchar int near\n" * lists
+    head += "".join(f"property uchar {name}\n" for name in ("red", "green", "blue")) * more
+    head += "".join(f"property float n{axis}\n" for axis in "xyz") * more
     head += "element face 3\nproperty list uchar int vertex_indices\n" * faces + "end_header\n"
-    rows = [(*row, *([2, 5, 6] if lists else [])) for row in POINTS.tolist()]
+    beside = [250, 100, 7, 0.0, 0.0, 1.0] if more else []
+    rows = [(*row, *([2, 5, 6] if lists else []), *beside) for row in POINTS.tolist()]
     polygons = [[3, 0, 1, 2], [4, 3, 4, 5, 6], [3, 7, 8, 9]] if faces else []
     if text:
         return (head + "".join(" ".join(map(str, row)) + "\n" for row in [*rows, *polygons])).encode()
-    body = b"".join(struct.pack(f"{order}3f" + "B2i" * lists, *row) for row in rows)
+    body = b"".join(struct.pack(f"{order}3f" + "B2i" * lists + "3B3f" * more, *row) for row in rows)
     return head.encode() + body + b"".join(struct.pack(f"{order}B{len(p) - 1}i", *p) for p in polygons)
 
 
@@ -65,18 +70,33 @@ def seeds() -> dict[str, list[bytes]]:
     """Valid files by extension."""
     rows = "".join(" ".join(map(str, row)) + "\n" for row in POINTS.tolist())
     fields = np.zeros(12, [("x", "f4"), ("y", "f4"), ("z", "f4"), ("i", "u1")])
+    coloured = np.zeros(12, [*((axis, "f4") for axis in "xyz"), *((channel, "u1") for channel in "rgb")])
+    packed_colours = np.zeros(12, [*((axis, "f4") for axis in "xyz"), ("rgb", "f4")])
     pcd = "# .PCD v.7\nVERSION .7\nFIELDS x y z i\nSIZE 4 4 4 1\nTYPE F F F U\n"
     pcd += "COUNT 1 1 1 1\nWIDTH 12\nHEIGHT 1\nPOINTS 12\n"
     found = {
-        "ply": [ply(t, f, n, o) for t, f, n in itertools.product((True, False), repeat=3) for o in "<>"],
-        "npy": [saved(POINTS), saved(POINTS.reshape(2, 6, 3)), saved(np.asfortranarray(POINTS)), saved(fields)],
-        "xyz": [rows.encode(), ("12\n" + rows).encode(), ("//X Y Z\n" + rows).encode()],
+        "ply": [ply(t, f, n, o, c) for t, f, n, c in itertools.product((True, False), repeat=4) for o in "<>"],
+        "npy": [
+            saved(POINTS),
+            saved(POINTS.reshape(2, 6, 3)),
+            saved(np.asfortranarray(POINTS)),
+            saved(fields),
+            saved(coloured),
+        ],
+        "xyz": [
+            rows.encode(),
+            ("12\n" + rows).encode(),
+            ("//X Y Z\n" + rows).encode(),
+            ("X Y Z R G B\n" + rows.replace("\n", " 1 2 3\n")).encode(),
+        ],
         "csv": [path.read_bytes() for path in sorted(CASES.glob("*.csv"))],
         "txt": [path.read_bytes() for path in sorted(CASES.glob("*.txt"))],
         "pts": [(CASES / "pts_is_ptx.pts").read_bytes() * 2],
         "pcd": [
             (pcd + "DATA ascii\n" + rows.replace("\n", " 0\n")).encode(),
             (pcd + "DATA binary\n").encode() + fields.tobytes(),
+            (pcd.replace("z i", "z rgb").replace("4 1\n", "4 4\n", 1).replace("F U", "F F") + "DATA binary\n").encode()
+            + packed_colours.tobytes(),
         ],
         "bin": [POINTS.tobytes()],
     }
@@ -95,6 +115,7 @@ def seeds() -> dict[str, list[bytes]]:
             for kind in ("las", "laz"):
                 las = laspy.create(point_format=3, file_version="1.2")
                 las.x, las.y, las.z = POINTS.T.astype(float)
+                las.red = np.arange(12)
                 las.write(f"{directory}/a.{kind}")
                 found[kind] = [Path(f"{directory}/a.{kind}").read_bytes()]
         if importlib.util.find_spec("pye57"):
@@ -169,9 +190,14 @@ CRC32C = [crc32c_of(byte) for byte in range(256)]
 
 def use(path: Path, rng: np.random.Generator) -> str:
     try:
-        for cloud in files.read(path, OPTIONS[int(rng.integers(len(OPTIONS)))], tell=lambda note: None):
-            if cloud.ndim != 2 or cloud.shape[1] != 3 or not len(cloud):
-                raise AssertionError(f"a cloud of shape {cloud.shape}")
+        options = OPTIONS[int(rng.integers(len(OPTIONS)))]
+        for cloud in files.clouds(path, options, tell=lambda note: None):
+            shape = cloud.points.shape
+            if len(shape) != 2 or shape[1] != 3 or not shape[0]:
+                raise AssertionError(f"a cloud of shape {shape}")
+            for name, values in cloud.attributes.items():
+                if values is not None and values.shape != shape:
+                    raise AssertionError(f"{name} of shape {values.shape} for points of shape {shape}")
     except CloudError as error:
         return "does not fit into memory" if "memory" in error.cause else "CloudError"
     except ExtraError:
