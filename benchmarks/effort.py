@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import json
 import sys
 import time
@@ -59,7 +60,7 @@ def main() -> None:
         table.writerows(rows)
         return
     backend = neighbours.backend().__name__.rpartition(".")[2]
-    ladder = [[[[stage.steps, stage.thinning] for stage in one] for one in rounds] for rounds in LADDER]
+    ladder = [[dataclasses.asdict(one) for one in rounds] for rounds in LADDER]
     about = {"model": model.name, "sha256": model.sha256, "clouds": len(clouds), "split": options.split}
     print(
         json.dumps({**about, "threads": threads.count(), "backend": backend, "ladder": ladder, "rows": rows}, indent=1)

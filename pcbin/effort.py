@@ -12,30 +12,50 @@ from pcbin.errors import UsageError
 
 @dataclass(frozen=True)
 class Stage:
-    """So many steps of search that each look at one of `thinning` points."""
+    """So many steps of descent that each look at one of `thinning` points."""
 
     steps: int
     thinning: int
 
 
-Round = tuple[Stage, ...]
-"""from coarse to fine, cooling down"""
+@dataclass(frozen=True)
+class Flips:
+    """So many times, the most promising bits of the best code are turned over, one by one, and stay so if better."""
+
+    times: int
+    tries: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """A descent from coarse to fine, cooling down, then flips."""
+
+    stages: tuple[Stage, ...]
+    flips: Flips = Flips(0, 0)
+
+    @property
+    def cost(self) -> float:
+        """About how long it takes, in steps that look at all points; to try a bit is half of one."""
+        descent = sum(stage.steps / stage.thinning for stage in self.stages)
+        return descent + self.flips.times * (1 + self.flips.tries / 2)
+
+
 Rounds = tuple[Round, ...]
 """each from the best that the ones before found"""
 
-_WARM: Round = (Stage(48, 4), Stage(20, 1))
-_AGAIN: tuple[Round, ...] = ((Stage(12, 4), Stage(12, 1)), *3 * ((Stage(20, 4), Stage(20, 1)),))
+_LONG = Round((Stage(48, 4),), Flips(3, 6))
+_AGAIN = Round((Stage(24, 4), Stage(8, 1)), Flips(3, 6))
 LADDER: tuple[Rounds, ...] = (
     (),
-    ((Stage(8, 4),),),
-    ((Stage(12, 4), Stage(2, 1)),),
-    ((Stage(20, 4), Stage(4, 1)),),
-    ((Stage(24, 4), Stage(8, 1)),),
-    ((Stage(32, 4), Stage(12, 1)),),
-    (_WARM,),
-    (_WARM, *_AGAIN[:1]),
-    (_WARM, *_AGAIN[:2]),
-    (_WARM, *_AGAIN),
+    (Round((Stage(8, 4),)),),
+    (Round((Stage(12, 4),), Flips(1, 4)),),
+    (Round((Stage(20, 4),), Flips(2, 4)),),
+    (Round((Stage(32, 4),), Flips(2, 4)),),
+    (Round((Stage(32, 4),), Flips(3, 6)),),
+    (_LONG,),
+    (_LONG, _AGAIN),
+    (_LONG, *2 * (_AGAIN,)),
+    (_LONG, *4 * (_AGAIN,)),
 )
 HIGHEST = len(LADDER) - 1
 DEFAULT_EFFORT = 3

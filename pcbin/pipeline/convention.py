@@ -61,7 +61,7 @@ def _unheard(note: str) -> None:
 
 def _time(effort: int) -> float:
     """How long a cloud takes with this effort, in times without."""
-    return 1 + STEP * sum(stage.steps / stage.thinning for stages in LADDER[effort] for stage in stages)
+    return 1 + STEP * sum(one.cost for one in LADDER[effort])
 
 
 def _worth(time: float) -> int:

@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pcbin import neighbours
-from pcbin.effort import LADDER, Stage, rounds
+from pcbin.effort import LADDER, Flips, Round, Stage, rounds
 from pcbin.errors import UsageError
 from pcbin.model import Model, engine, load
+from pcbin.model.refine import refine
 from pcbin.neighbours import plain
 
 RNG = np.random.default_rng(4)
@@ -73,7 +74,7 @@ def test_search_comes_nearer(make_model: Callable[..., Path], kind: str, effort:
 
 def test_a_cloud_does_not_depend_on_its_company(model: Model) -> None:
     _, clouds = near(model, 45)
-    search = ((Stage(4, 4), Stage(2, 1)), (Stage(2, 1),))
+    search = (Round((Stage(4, 4), Stage(2, 1)), Flips(2, 2)), Round((Stage(2, 1),)))
     codes, distances = model.refined(clouds, search)
     order = RNG.permutation(45)
     for part in (order[:1], order[:5], order[5:29], order):
@@ -84,21 +85,36 @@ def test_a_cloud_does_not_depend_on_its_company(model: Model) -> None:
 
 def test_so_it_is_where_rows_are_not_alike(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     _, clouds = near(model, 20)
-    codes, _ = model.refined(clouds, ((Stage(2, 4),),))
+    codes, _ = model.refined(clouds, (Round((Stage(2, 4),), Flips(1, 2)),))
     monkeypatch.setattr(engine, "_rows_alike", lambda *_: False)
-    whole, _ = model.refined(clouds, ((Stage(2, 4),),))
-    part, _ = model.refined(clouds[3:7], ((Stage(2, 4),),))
+    whole, _ = model.refined(clouds, (Round((Stage(2, 4),), Flips(1, 2)),))
+    part, _ = model.refined(clouds[3:7], (Round((Stage(2, 4),), Flips(1, 2)),))
     np.testing.assert_array_equal(part, whole[3:7])
     assert np.unpackbits(codes ^ whole).mean() < 0.02
 
 
 def test_a_further_round_makes_no_cloud_worse(model: Model) -> None:
     _, clouds = near(model, 16)
-    search = 3 * ((Stage(4, 4), Stage(4, 1)),)
+    search = 3 * (Round((Stage(4, 4), Stage(4, 1))),)
     found = [model.refined(clouds, search[:count])[1] for count in (1, 2, 3)]
     assert (found[1] <= found[0]).all()
     assert (found[2] <= found[1]).all()
     assert found[2].mean() < found[0].mean()
+
+
+def test_flips_turn_the_bit_that_brings_most(model: Model) -> None:
+    """Of the decode of a code with one bit turned over, the bit is found from the gradient and a few trials."""
+    bits = RNG.integers(2, size=(8, 128)).astype(np.float32)
+    clouds = model.decode(bits)
+    wrong = bits.copy()
+    wrong[np.arange(8), np.arange(8)] = 1 - wrong[np.arange(8), np.arange(8)]
+    space = model.config.latent.space(wrong, 1)
+    objective = model._decoder.objective(clouds, model.config.latent.inputs)
+    before = objective.distances(wrong)
+    found, distances = refine(objective, space, (Round((), Flips(2, 8)),))
+    assert (distances < before).all()
+    assert (found == bits).all(axis=1).mean() > 0.5
+    np.testing.assert_allclose(distances, objective.distances(found), rtol=1e-6)
 
 
 def test_numpy_finds_as_good_codes_as_numba(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +126,8 @@ def test_numpy_finds_as_good_codes_as_numba(model: Model, monkeypatch: pytest.Mo
 
 
 def test_levels() -> None:
-    steps = [sum(stage.steps / stage.thinning for stages in level for stage in stages) for level in LADDER]
-    assert steps == sorted(steps)
+    costs = [sum(one.cost for one in level) for level in LADDER]
+    assert costs == sorted(costs)
     assert rounds(0) == ()
     for effort in (-1, len(LADDER), 1.5, "9", None):
         with pytest.raises(UsageError, match="is no effort"):

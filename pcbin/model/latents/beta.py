@@ -76,12 +76,13 @@ class Beta(Latent):
     def space(self, latents: Array, depth: int, codes: NDArray[np.uint8] | None = None) -> Space:
         """[0, 1], or the half of it that a code says, rounded to levels; not so near the ends that a latent could not
         leave them."""
+        spacing = 1 / ((1 << depth) - 1)
         if codes is None:
             reach = REACH if depth == self.depth else 0.0
-            return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: self.unpack(self.pack(u, depth)), reach)
+            return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: self.unpack(self.pack(u, depth)), reach, spacing)
         low = bits.unpack(codes) * np.float32(0.5)
-        start = np.clip(latents, low, low + np.float32(0.5))
-        return Space(start, low, low + np.float32(0.5), STEP / 2, lambda u: self.unpack(self.refine(codes, u, depth)))
+        high, start = low + np.float32(0.5), np.clip(latents, low, low + np.float32(0.5))
+        return Space(start, low, high, STEP / 2, lambda u: self.unpack(self.refine(codes, u, depth)), spacing=spacing)
 
     def doubt(self, raw: Array) -> Array:
         """The probability of the less likely bit, which is what makes bits flip."""
