@@ -159,6 +159,8 @@ def compressed(summary: Summary) -> Iterator[str]:
     added = "" if summary.total == summary.clouds else f"{summary.clouds:,} clouds added; "
     yield _size(summary.archive, added, summary.total, summary)
     yield f"model       {summary.model}"
+    speed = summary.clouds / summary.seconds
+    yield f"effort      {summary.effort}, {summary.seconds:,.1f} s, {speed:,.1f} clouds a second"
     if (carried := summary.decoder) is not None:
         share = carried.bytes / summary.bytes
         yield (

@@ -40,7 +40,7 @@ def advise(
     plain, options = _distances(codec), []
     if (more := min(plan.effort + STEP, HIGHEST)) > plan.effort:
         harder = _distances(Codec(model, more, plan.bits))
-        options.append((f"--effort {more}", "slower, no more bytes", WORTH, harder))
+        options.append((f"--effort {more}", "{times:.1f} times as long a search, no more bytes", WORTH, harder))
     if (finer := _finer(codec)) is not None:
         extra = finer.size - codec.size
         options.append((f"--bits {finer.bits}", f"{extra} bytes more per cloud", WORTH, _distances(finer)))
@@ -49,16 +49,21 @@ def advise(
     until = time.monotonic() + max(SECONDS, seconds)
     order = np.random.default_rng(0).permutation(len(samples))
     tries: list[NDArray[np.float32]] = []
+    spent = np.zeros(1 + len(options))
     for start in range(0, len(order), TOGETHER):
         clouds = np.stack([samples[number] for number in order[start : start + TOGETHER]])
-        tries.append(np.stack([plain(clouds), *(distances(clouds) for *_, distances in options)]))
+        tries.append(np.empty((1 + len(options), len(clouds)), np.float32))
+        for at, distances in enumerate((plain, *(distances for *_, distances in options))):
+            started = time.monotonic()
+            tries[-1][at] = distances(clouds)
+            spent[at] += time.monotonic() - started
         if time.monotonic() > until:
             break
     found_by = np.concatenate(tries, axis=1)
     before, *after = found_by.mean(axis=1).tolist()
     tried = [
-        Advice(option, cost, before, value, found_by.shape[1])
-        for (option, cost, worth, _), value in zip(options, after, strict=True)
+        Advice(option, cost.format(times=times), before, value, found_by.shape[1])
+        for (option, cost, worth, _), value, times in zip(options, after, spent[1:] / spent[0], strict=True)
         if value < (1 - worth) * before
     ]
     tried.sort(key=lambda advice: advice.after)

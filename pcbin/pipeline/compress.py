@@ -255,6 +255,7 @@ def _summary(
     return Summary(
         archive=os.fspath(out),
         model=model.name,
+        effort=plan.effort,
         decoder=None if carried is None else Decoder(len(carried.data), carried.bits, carried.moved),
         clouds=tally.clouds,
         total=total,

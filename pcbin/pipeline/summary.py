@@ -95,17 +95,19 @@ class Orientation:
 class Summary:
     """A finished `compress` or `append`.
 
-    `clouds` were added; `total` are in the archive now, and `bytes` and `ratio` are of all of it. `decoder` is None
-    where the archive carries none, or carried one before. `mix` is what the added clouds are kept as, `broken` the
-    promises that could not be kept. `left_out` counts the clouds whose "colours" or "normals" are not kept point by
-    point. `directories` has the distortion below each top directory, where there are several. `advice` is what to try
-    next, the best first. `notes` tell what was guessed or left out, `passed_over` how many files lay in directories
-    with an extension that pcbin does not read. `renamed` are the inputs whose name was taken, (name, name in the
-    archive); `unused_meta` the names in the metadata that no cloud has.
+    `clouds` were added, with a search of this `effort`, in so many `seconds`; `total` are in the archive now, and
+    `bytes` and `ratio` are of all of it. `decoder` is None where the archive carries none, or carried one before.
+    `mix` is what the added clouds are kept as, `broken` the promises that could not be kept. `left_out` counts the
+    clouds whose "colours" or "normals" are not kept point by point. `directories` has the distortion below each top
+    directory, where there are several. `advice` is what to try next, the best first. `notes` tell what was guessed
+    or left out, `passed_over` how many files lay in directories with an extension that pcbin does not read.
+    `renamed` are the inputs whose name was taken, (name, name in the archive); `unused_meta` the names in the
+    metadata that no cloud has.
     """
 
     archive: str
     model: str
+    effort: int
     decoder: Decoder | None
     clouds: int
     total: int

@@ -60,11 +60,13 @@ def test_advice_is_measured(collection: Path, tmp_path: Path, tiny_model: Path) 
     assert 0 < search.after < search.before
     assert 1 <= search.clouds <= 11
     assert not search.bound
+    assert float(search.cost.split(" times as long")[0]) > 1
     assert "pcbin train PATH --from tiny" in tuning.option
     assert tuning.bound
     assert tuning.after < search.after
     lines = list(report.compressed(summary))
     assert sum(line.startswith("try next") for line in lines) == 1
+    assert any(line.startswith(f"effort      {DEFAULT_EFFORT}, {summary.seconds:,.1f} s, ") for line in lines)
 
 
 def test_nothing_is_advised_at_the_floor(tiny_model: Path) -> None:
