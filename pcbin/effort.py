@@ -44,7 +44,7 @@ Rounds = tuple[Round, ...]
 """each from the best that the ones before found"""
 
 _LONG = Round((Stage(48, 4),), Flips(3, 6))
-_AGAIN = Round((Stage(24, 4), Stage(8, 1)), Flips(3, 6))
+_AGAIN = Round((Stage(20, 4), Stage(20, 1)), Flips(3, 6))
 LADDER: tuple[Rounds, ...] = (
     (),
     (Round((Stage(8, 4),)),),
@@ -55,7 +55,7 @@ LADDER: tuple[Rounds, ...] = (
     (_LONG,),
     (_LONG, _AGAIN),
     (_LONG, *2 * (_AGAIN,)),
-    (_LONG, *4 * (_AGAIN,)),
+    (_LONG, *3 * (_AGAIN,)),
 )
 HIGHEST = len(LADDER) - 1
 DEFAULT_EFFORT = 3
