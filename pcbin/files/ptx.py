@@ -38,7 +38,7 @@ def read(head: list[str], text: io.TextIOBase, tell: Tell) -> NDArray[np.float64
             raise CloudError(f"is no PTX: its scan {len(scans) + 1} has no columns, rows and pose")
         count = int(head[0]) * int(head[1])
         pose, wrong = numbers.rows(head[6:], range(4), None)
-        if wrong:
+        if wrong or len(pose) < 4:
             raise CloudError(f"is no PTX: the pose of its scan {len(scans) + 1} is no matrix")
         points, spoilt = _points(text, count)
         if len(points) + spoilt < count:

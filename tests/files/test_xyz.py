@@ -202,7 +202,9 @@ def test_ptx_that_is_cut_or_damaged():
     with pytest.raises(CloudError, match="holds no points"):
         parse(ptx([[1, 2, 3]]).removesuffix("1 2 3 0.5\n"))
     second = ptx([[1, 2, 3]]).replace("1\n1\n", "1\n\ufffd\n")
-    for bad in (ptx([[1, 2, 3]]) + "5\n", ptx([[1, 2, 3]]) + second, ptx([[1, 2, 3]], pose="a b c d\n" * 4)):
+    commented = ptx([[1, 2, 3]], pose="! 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+    damaged = ptx([[1, 2, 3]], pose="a b c d\n" * 4)
+    for bad in (ptx([[1, 2, 3]]) + "5\n", ptx([[1, 2, 3]]) + second, damaged, commented):
         with pytest.raises(CloudError, match="is no PTX"):
             parse(bad)
 
