@@ -1,6 +1,7 @@
 """Each extra alone: what it promises runs with it and nothing else; without it, one line says what to install. And the
 tests that need none are collected without any."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archive_records import make_batch, write
+from cloud_files import EXTRAS as EXTRAS_OF
+from cloud_files import one_of_each
 from extras import EXTRAS
 
 from pcbin import files
@@ -60,6 +63,9 @@ WITHOUT = {  # extra: what cannot be done without it
 }
 
 
+HINTS = {**EXTRAS_OF, "gltf": "mesh", "pcd": "pcd"}  # file: the extra that reads it
+
+
 def test_every_extra_is_tried() -> None:
     assert {*EXTRAS, ""} - {"test"} == set(VERBS)
 
@@ -81,6 +87,20 @@ def test_without_an_extra(extra: str, work: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert f"'pcbin[{extra}]'" in done.stderr
     assert f"'.[{extra}]'" in done.stderr
+
+
+def test_a_folder_of_every_format_without_extras(work: Path) -> None:
+    """What no extra is needed for is compressed, and each of the others says which extra reads it."""
+    names = one_of_each(work / "every")
+    done = run("", "pcbin", "compress", "every", "out.pcb", "--bin", 4, "--json", *MODEL, cwd=work)
+    assert done.returncode == 10, done.stderr
+    assert f"pcbin: out.pcb is complete, but {len(HINTS)} inputs were skipped (every/" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["clouds"] == len(names) - len(HINTS)
+    hints = {Path(item["path"]).stem: item["cause"] for item in told["skipped"]}
+    assert hints.keys() == HINTS.keys()
+    for name, extra in HINTS.items():
+        assert f"pip install 'pcbin[{extra}]'" in hints[name]
 
 
 @pytest.mark.slow

@@ -150,6 +150,8 @@ def _clouds(source: files.CloudFile, codec: Codec, plan: EncodePlan, told: _Told
     """The clouds of one file; where it holds several, their numbers become part of their names. A file below a
     directory that holds something else than clouds, such as a README, is passed over."""
     path = str(source.path)
+    if "\ufffd" in source.name and "\ufffd" not in path:
+        told.notes.append(Note(path, "its name is not UTF-8, so it comes back under another"))
     try:
         clouds = files.clouds(source.path, plan.reading, lambda text: told.notes.append(Note(path, text)))
         ahead = list(itertools.islice(clouds, 2))

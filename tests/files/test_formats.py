@@ -2,55 +2,15 @@
 extra."""
 
 import builtins
-import gzip
-import struct
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from cloud_files import EXTRAS, POINTS, made, one_of_each, pcd
 
 from pcbin import files
 from pcbin.errors import CloudError, ExtraError
 from pcbin.pipeline import compress
-
-POINTS = np.random.default_rng(0).uniform(-1, 1, (500, 3))
-EXTRAS = {"obj": "mesh", "off": "mesh", "stl": "mesh", "glb": "mesh", "las": "las", "laz": "las", "e57": "e57"}
-PCD = """# .PCD v.7
-VERSION .7
-FIELDS x y z normal i
-SIZE 4 4 4 4 1
-TYPE F F F F U
-COUNT 1 1 1 3 1
-WIDTH {count}
-HEIGHT 1
-VIEWPOINT 0 0 0 1 0 0 0
-POINTS {count}
-DATA {data}
-"""
-
-
-def made(path: Path, points: np.ndarray = POINTS) -> Path:
-    """A file of the format of its extension: of these points, or a box of 1 x 2 x 3 around (5, 6, 7)."""
-    kind = path.suffix[1:]
-    if EXTRAS.get(kind) == "mesh":
-        box = pytest.importorskip("trimesh").creation.box((1, 2, 3))
-        box.apply_translation((5, 6, 7))
-        box.export(path)
-    elif kind in ("las", "laz"):
-        laspy = pytest.importorskip("laspy")
-        header = laspy.LasHeader(point_format=3, version="1.2")
-        header.scales = np.full(3, 1e-4)
-        las = laspy.LasData(header)
-        las.x, las.y, las.z = points.T
-        las.write(path)
-    elif kind == "e57":
-        pye57 = pytest.importorskip("pye57")
-        columns = {f"cartesian{axis}": points[:, i].copy() for i, axis in enumerate("XYZ")}
-        with pye57.E57(str(path), "w") as file:
-            file.write_scan_raw(columns)
-            file.write_scan_raw(columns, translation=np.array([10.0, 0, 0]), rotation=np.array([1.0, 0, 0, 0]))
-    return path
 
 
 def read(path, options=files.PLAIN):
@@ -125,20 +85,6 @@ def test_the_scans_of_an_e57_are_one_cloud_each_at_its_pose(tmp_path):
     np.testing.assert_allclose(points[:500], POINTS)
     np.testing.assert_allclose(points[500:], POINTS + np.array([10, 0, 0]))
     assert told == ["its 2 scans were read as one cloud"]
-
-
-def pcd(data: str, points: np.ndarray = POINTS) -> bytes:
-    rows = np.zeros(len(points), [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("normal", "<f4", 3), ("i", "u1")])
-    for column, axis in enumerate("xyz"):
-        rows[axis] = points[:, column]
-    head = PCD.format(count=len(points), data=data).encode()
-    if data == "ascii":
-        return head + "".join(f"{x} {y} {z} 0 0 1 255\n" for x, y, z in points).encode()
-    if data == "binary":
-        return head + rows.tobytes()
-    columns = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in rows.dtype.names)
-    packed = pytest.importorskip("lzf").compress(columns)
-    return head + struct.pack("<II", len(packed), len(columns)) + packed
 
 
 @pytest.mark.parametrize("data", ["ascii", "binary", "binary_compressed"])
@@ -229,15 +175,7 @@ def test_what_is_none_of_these_is_refused(tmp_path, kind, data):
 
 
 def test_a_folder_with_one_file_of_each_format_in_one_go(tmp_path, tiny_model):
-    inside = tmp_path / "in"
-    inside.mkdir()
-    for kind in EXTRAS:
-        made(inside / f"{kind}.{kind}")
-    (inside / "pcd.pcd").write_bytes(pcd("binary_compressed"))
-    for kind in files.FORMATS:
-        files.write(inside / f"{kind}.{kind}", POINTS)
-    (inside / "gz.ply.gz").write_bytes(gzip.compress((inside / "ply.ply").read_bytes()))
-    (inside / "README.txt").write_text("One of each.")
-    summary = compress(inside, tmp_path / "out.pcb", model=tiny_model)
-    assert summary.clouds == len(EXTRAS) + 1 + len(files.FORMATS) + 1
+    names = one_of_each(tmp_path / "in")
+    summary = compress(tmp_path / "in", tmp_path / "out.pcb", model=tiny_model, reading=files.Options(bin=4))
     assert not summary.skipped
+    assert summary.clouds == len(names)

@@ -280,11 +280,12 @@ def test_an_organised_array_is_one_cloud_where_told(collection: Path, out: Path,
 
 @pytest.mark.skipif(os.name == "nt", reason="no such names")
 def test_names_that_will_not_come_back_are_told(tmp_path: Path, out: Path, tiny_model: Path) -> None:
-    for name in ("con", "a\\b", "fine"):
+    for name in ("con", "a\\b", "fine", "caf\udce9"):
         np.save(tmp_path / f"{name}.npy", np.zeros((9, 3)))
     notes = {note.path: note.text for note in compress(tmp_path, out, model=tiny_model).notes}
     assert notes == {
         "con": "its name is that of a device on Windows, so decompress will not write it",
         "a\\b": "its name holds a backslash, a control character, a drive letter or what this system forbids, so "
         "decompress will not write it",
+        str(tmp_path / "caf\udce9.npy"): "its name is not UTF-8, so it comes back under another",
     }
