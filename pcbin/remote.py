@@ -17,7 +17,7 @@ def filesystem(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
-        raise ExtraError.of("remote", "fsspec") from error
+        raise ExtraError.of(*("s3", "s3fs") if url.startswith("s3://") else ("remote", "fsspec")) from error
     try:
         fs, path = url_to_fs(url)
     except ImportError as error:

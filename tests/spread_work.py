@@ -1,10 +1,15 @@
-"""Work for tests/pipeline/test_spread.py, in a module that the processes it spawns can import."""
+"""Work for tests of engines, in a module that the processes they start can import."""
 
 import os
 import time
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from pcbin.errors import CloudError
+from pcbin.model import Model
+from pcbin.model.weights import Weights
 
 
 def repeat(item: int) -> Iterator[tuple[int, int]]:
@@ -32,3 +37,21 @@ def big(item: int) -> Iterator[bytes]:
 
 def threads(item: int) -> Iterator[str | None]:
     yield os.environ.get("OPENBLAS_NUM_THREADS")
+
+
+def raise_always(item: int) -> Iterator[int]:
+    if item == 3:
+        raise MemoryError("no room")
+    yield item
+
+
+class Poisoned(Model):
+    """A model at which a process dies when it meets a cloud that is but one point."""
+
+    def __reduce__(self) -> tuple[type[Model], tuple[Weights, str]]:
+        return Poisoned, (self.weights, self.device)
+
+    def codes(self, clouds: ArrayLike, depth: int | None = None) -> NDArray[np.uint8]:
+        if not np.asarray(clouds).any(axis=(1, 2)).all():
+            os._exit(1)
+        return super().codes(clouds, depth)

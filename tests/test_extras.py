@@ -51,10 +51,14 @@ VERBS = {  # extra: what it is for
     "plot": [("pcbin", "plot", "sheet", "out.pcb", "p.png", *MODEL), ("pcbin", "plot", "map", "out.pcb", "q.svg")],
     "remote": [("pcbin", "verify", "URL")],
     "arrow": [("pcbin", "export", "a.pcb", "a.parquet"), ("pcbin", "import", "a.parquet", "b.pcb")],
+    "ray": [("pcbin", "compress", "in", "out.pcb", "--engine", "ray", *MODEL)],
+    "s3": [("pytest", "-q", HERE / "pipeline" / "test_s3.py")],
     "search": [("pytest", "-q", HERE / "test_search.py")],
     "train": [("pytest", "-q", HERE / "train" / "test_loop.py")],
 }
 WITHOUT = {  # extra: what cannot be done without it
+    "ray": ("pcbin", "compress", "in", "out.pcb", "--engine", "ray", *MODEL),
+    "s3": ("pcbin", "compress", "s3://bucket/in", "out.pcb", *MODEL),
     "arrow": ("pcbin", "export", "a.pcb", "a.parquet"),
     "eval": ("pcbin", "eval", "tiny.safetensors", "in", "--split", "all", "--first", 2, "--emd", 1),
     "plot": ("pcbin", "plot", "map", "a.pcb", "p.png", *MODEL),

@@ -150,10 +150,16 @@ def _picked(archive: Archive, keep: Numbers) -> Iterator[Rows]:
 
 
 def free_names(writer: Writer, names: list[bytes]) -> list[bytes]:
-    """The names, those that are taken with a number behind: the second "a" becomes "a~2"."""
-    free, number = names, 1
-    while any(taken := writer.taken_raw(free)):
-        number += 1
-        choices = zip(names, free, taken, strict=True)
-        free = [name + b"~%d" % number if busy else last for name, last, busy in choices]
-    return free
+    """The names, those that are taken with a number behind: the second "a" becomes "a~2". A name becomes the same one
+    whatever is asked for together with it."""
+    taken = writer.taken_raw(names)
+    if not any(taken):
+        return names
+    free: dict[bytes, None] = {}
+    for name, busy in zip(names, taken, strict=True):
+        choice, number = name, 1
+        while choice in free or (busy and writer.taken_raw([choice])[0]):
+            number, busy = number + 1, True
+            choice = name + b"~%d" % number
+        free[choice] = None
+    return list(free)

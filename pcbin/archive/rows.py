@@ -57,6 +57,19 @@ class Rows:
     def named(self, names: list[bytes]) -> Rows:
         return replace(self, columns={**self.columns, "names": names})
 
+    def having(self, name: str, values: Any) -> Rows:
+        """With another column, as a Batch has it. Raises UsageError where it cannot be kept."""
+        return replace(self, columns={**self.columns, name: BY_NAME[name].check(values, len(self))})
+
+    def filled(self, names: Collection[str]) -> Rows:
+        """With these columns too, as far as there is something that stands for a record without."""
+        columns = dict(self.columns)
+        for name in names:
+            if name not in columns and (default := BY_NAME[name].default) is not None:
+                blank = default if isinstance(default, bytes) else np.array(default)
+                columns[name] = [blank] * len(self) if isinstance(blank, bytes) else np.stack([blank] * len(self))
+        return replace(self, columns=columns)
+
     def without(self, dropped: Collection[str]) -> Rows:
         return replace(self, columns={name: v for name, v in self.columns.items() if name not in dropped})
 

@@ -74,11 +74,12 @@ class StoredColumn(BytesColumn):
 
     def forms(self) -> list[tuple[bool, int] | None]:
         """Of each record whether it is stored as cells, and in how many bytes; None where it is coded."""
-        sizes = np.diff(self.ends).tolist()
-        return [
-            (self.data[end - size] == CELLS, size) if size else None
-            for size, end in zip(sizes, self.ends[1:].tolist(), strict=True)
-        ]
+        return list(map(form, self.all_raw()))
+
+
+def form(raw: bytes) -> tuple[bool, int] | None:
+    """Whether a packed record is stored as cells, and in how many bytes; None where it is coded."""
+    return (raw[0] == CELLS, len(raw)) if raw else None
 
 
 @dataclass(frozen=True)

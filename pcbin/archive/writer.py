@@ -118,6 +118,9 @@ class Writer:
         try:
             if rows.names is not None:
                 self._unique.add(rows.names)
+            if self._pending and self._pending[0].columns.keys() != rows.columns.keys():
+                together = self._pending[0].columns.keys() | rows.columns.keys()
+                self._pending, rows = [some.filled(together) for some in self._pending], rows.filled(together)
             if self._pending and (rows.unknown or self._pending[0].columns.keys() != rows.columns.keys()):
                 self._flush(everything=True)
             if rows.unknown:

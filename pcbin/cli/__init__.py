@@ -111,7 +111,7 @@ def main() -> NoReturn:
         where = f"; {usage.command_path} --help shows how" if usage else ""
         _end(f"{error.format_message().rstrip('.')}{where}", error.exit_code)
     except PcbinError as error:
-        error.remedy = error.remedy.replace("overwrite=True", "--force")
+        error.remedy = error.remedy.replace("overwrite=True", "--force").replace("resume=True", "--resume")
         _end(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _end("interrupted", INTERRUPTED)

@@ -18,7 +18,7 @@ frame = click.option(
 points = click.option("--points", type=int, metavar="N", help="Write each cloud with N points, 256 to 100,000.")
 
 
-@o.verb(o.archive, outdir, o.format, o.only, frame, points, o.model, o.jobs, o.device, o.force)
+@o.verb(o.archive, outdir, o.format, o.only, frame, points, o.model, o.jobs, o.engine, o.device, o.force)
 def command(archive: str, outdir: str, **options: Any) -> None:
     """Write the clouds of ARCHIVE below OUTDIR, under their names.
 

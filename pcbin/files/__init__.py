@@ -24,6 +24,7 @@ from pcbin.errors import CloudError, CloudWarning, ExtraError, UsageError
 from pcbin.files.output import target, unsafe
 from pcbin.files.reading import ATTRIBUTES, Cloud, NoCloudError, Options, Tell
 from pcbin.output import replacing
+from pcbin.remote import is_url
 
 __all__ = [
     "ATTRIBUTES",
@@ -39,6 +40,7 @@ __all__ = [
     "clouds",
     "find",
     "read",
+    "stamp",
     "target",
     "unsafe",
     "write",
@@ -60,10 +62,10 @@ PLAIN = Options()
 
 @dataclass(frozen=True)
 class CloudFile:
-    """A file that may hold clouds; `name` is its posix path below the directory given, without extension; `found`
-    says that a directory was given, and not the file itself."""
+    """A file that may hold clouds, or its URL; `name` is its posix path below the directory given, without extension;
+    `found` says that a directory was given, and not the file itself."""
 
-    path: Path
+    path: Path | str
     name: str
     found: bool = False
 
@@ -75,10 +77,13 @@ def find(
 
     In directories, other extensions (counted in `passed`) and hidden entries (a leading dot) are passed over; links
     are followed, though never back into a directory that leads to them. What cannot be listed is yielded: `read`
-    says why.
+    says why. Paths may be URLs.
     """
-    for path in map(Path, paths):
-        if path.is_dir():
+    for given in paths:
+        path = Path(given)
+        if is_url(given):
+            yield from _behind(given, options, passed)
+        elif path.is_dir():
             yield from _below(path, path, (), options, passed)
         else:
             yield _source(path, path.parent)
@@ -103,6 +108,32 @@ def _below(
             yield _source(path, root, found=True)
         elif passed is not None:
             passed[path.suffix.lower() or "no extension"] += 1
+
+
+def _behind(url: str, options: Options, passed: Counter[str] | None) -> Iterator[CloudFile]:
+    from pcbin.files.remote import below
+
+    if (inside := below(url)) is None:
+        yield CloudFile(url, _source(Path(url), Path(url).parent).name)
+        return
+    for found, part in inside:
+        if _module(_format(Path(part))[0], options):
+            yield CloudFile(found, _source(Path(part), Path()).name, found=True)
+        elif passed is not None:
+            passed[Path(part).suffix.lower() or "no extension"] += 1
+
+
+def stamp(source: CloudFile) -> str:
+    """What changes when a file does, as far as can be told: its size and time, at a URL what the protocol has."""
+    if is_url(source.path):
+        from pcbin.files.remote import stamp
+
+        return stamp(source.path)
+    try:
+        status = os.stat(source.path)
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _source(path: Path, root: Path, *, found: bool = False) -> CloudFile:
@@ -131,11 +162,11 @@ def clouds(path: str | os.PathLike[str], options: Options = PLAIN, tell: Tell | 
     unreadable, of no known format, damaged, hostile, or without a cloud (NoCloudError); ExtraError where its reader
     is not installed.
     """
-    path = Path(path)
+    path = path if is_url(path) else Path(path)
     told = tell or (lambda note: warnings.warn(f"{path}: {note}", CloudWarning, stacklevel=2))
     try:
         with _open(path) as stream:
-            format, packing = _format(path)
+            format, packing = _format(Path(path))
             module = _module(format, options)
             if module is None:
                 remedy = (
@@ -168,8 +199,13 @@ def _module(format: str, options: Options) -> str | None:
     return IF_TOLD[format] if told.get(format) else READERS.get(format)
 
 
-def _open(path: Path) -> BinaryIO:
-    """Open a regular file; anything else (a directory, a pipe, a device) is refused, and never waited for."""
+def _open(path: Path | str) -> BinaryIO:
+    """Open a regular file, or fetch one; anything else (a directory, a pipe, a device) is refused, and never waited
+    for."""
+    if is_url(path):
+        from pcbin.files.remote import fetched
+
+        return fetched(path)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

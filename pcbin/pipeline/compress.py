@@ -8,15 +8,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from pcbin import archive, files, orientation
 from pcbin.align import Convention
-from pcbin.archive import Archive, Batch, Writer
+from pcbin.archive import Archive, Writer
 from pcbin.codec import BATCH, Codec
 from pcbin.collection import load_for
 from pcbin.effort import DEFAULT_EFFORT
@@ -24,15 +22,19 @@ from pcbin.errors import CloudError, UsageError
 from pcbin.files import CloudFile
 from pcbin.model import DEFAULT, Carried, Model, carry, load
 from pcbin.orientation import Align
+from pcbin.pipeline import engines
 from pcbin.pipeline.advice import advise
 from pcbin.pipeline.convention import convention as told_from_sample
 from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, encode_files
+from pcbin.pipeline.engines import Engine
 from pcbin.pipeline.promise import Promise, parse
-from pcbin.pipeline.spread import spread
+from pcbin.pipeline.shards import Run, ShardPlan, Shards, encode_shard, encoded, lost
 from pcbin.pipeline.summary import Decoder, Orientation, Summary, Tally, ratio
-from pcbin.shapes import header_of, placed
+from pcbin.remote import is_url
+from pcbin.shapes import header_of
 
 PER_SHARE = 64  # files that go to a process together, where there are several
+PER_SHARD = 1024  # files whose clouds become a shard: some seconds of work, lost at most by a crash
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int | None], None]
@@ -63,13 +65,15 @@ def compress(
     advice: bool = False,
     reading: files.Options = files.PLAIN,
     keep: Iterable[str] = (),
+    engine: str = "local",
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> Summary:
     """Compress cloud files, and all those below directories, into the archive `out`.
 
     Args:
-        paths: files and directories.
-        out: the archive to write; appears whole or not at all.
+        paths: files and directories, or URLs of fsspec.
+        out: the archive to write, or its URL; appears whole or not at all.
         model: a loaded model, a shipped model's name, or a model file's path.
         device: where the networks run: "cpu", or a device of torch.
         effort: how hard to search for better codes, 0 to 9, see `pcbin.Codec`.
@@ -93,11 +97,15 @@ def compress(
         advice: try on a sample what would lower the distortion; takes a twentieth of the time, or a second.
         reading: what to do where a file leaves a choice; its `points`, `seed` and `keep` are the model's and these.
         keep: of points that are stored, "colours" and "normals" too; with "colours" each cloud's mean colour as well.
+        engine: where the work is done: "local", in `jobs` processes here, or "ray", on a cluster. The archive is the
+            same.
+        resume: keep finished parts beside `out` until it is complete, and go on with those that are there. "ray" keeps
+            them in any case, for as long as it runs.
         progress: called with the number of clouds done, and about how many there are in all (None: unknown).
 
     Raises:
         CloudError: there is no cloud, or not one that can be used.
-        OutputError: `out` exists, or cannot be written.
+        OutputError: `out` exists, or cannot be written; parts of it are there, and `resume` is not asked for.
         ModelError: the model cannot be loaded, or makes no codes.
         UsageError: options that do not go together, or an unknown one.
     """
@@ -106,16 +114,39 @@ def compress(
     sources = _checked(paths, out, jobs, distortion, promise, codes_only)
     codec_model = load(model, device=device)
     header = header_of(Codec(codec_model, bits=bits))
+    work = engines.engine(engine, jobs)
     reading = _reading(reading, codec_model, seed, keep)
-    convention = _convention(codec_model, sources, up, align, effort, jobs, reading)
-    plan = EncodePlan(
-        codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
-    )
+    plan = EncodePlan(codec_model, effort, bits, 0, align, distortion, promise, codes_only, seed, reading)
+    shards = Shards(os.fspath(out))
+    run = Run.of(plan, up, sources)
+    begun = shards.begun(run, resume, overwrite)
+    if begun is None:
+        convention = _convention(codec_model, sources, up, align, effort, jobs, reading)
+    else:
+        convention = Convention(*begun)
+    plan = replace(plan, up=convention.number)
     header = replace(header, up=plan.up, align=align, meta=dict(meta or {}))
     carried = carry(codec_model) if embed_model else None
     inside = None if carried is None else carried.data
-    with archive.create(out, header, drop=tuple(drop), overwrite=overwrite, model_bytes=inside) as writer:
-        filled = _fill(writer, sources, plan, jobs, record_meta, progress)
+    writer = archive.create(out, header, drop=tuple(drop), overwrite=overwrite or begun is not None, model_bytes=inside)
+    apart = resume or engine != "local"
+    with writer:
+        if apart:
+            shards.begin(replace(run, convention=astuple(convention)))
+            encode = partial(_apart, work, ShardPlan(plan, replace(header, meta={}), shards))
+        else:
+            encode = partial(_together, work, plan, BATCH if jobs == 1 else PER_SHARE)
+        try:
+            filled = _fill(writer, sources, plan, encode, record_meta, progress)
+        except CloudError:  # there is none
+            if apart:
+                shards.clear()
+            raise
+    if apart and not filled.lost:
+        shards.clear()
+    if filled.lost:
+        there = f"finished parts are kept in {shards.place}; to resume tries the others again"
+        filled.tally.notes.append(Note(os.fspath(out), there))
     return _summary(out, codec_model, plan, convention, filled, started, advice, carried)
 
 
@@ -161,8 +192,9 @@ def append(
     plan = EncodePlan(
         codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
     )
+    encode = partial(_together, engines.engine("local", jobs), plan, BATCH if jobs == 1 else PER_SHARE)
     with archive.append(out, header) as writer:
-        filled = _fill(writer, sources, plan, jobs, record_meta, progress)
+        filled = _fill(writer, sources, plan, encode, record_meta, progress)
     return _summary(out, codec_model, plan, convention, filled, started, advice)
 
 
@@ -194,47 +226,66 @@ def _reading(options: files.Options, model: Model, seed: int, keep: Iterable[str
 
 @dataclass(frozen=True)
 class _Filled:
-    """What was written, what got another name, and the metadata that found no cloud."""
+    """What was written, what got another name, the metadata that found no cloud, and how many files went with workers
+    that died."""
 
     tally: Tally
     renamed: list[tuple[str, str]]
     unused_meta: list[str]
     passed_over: Counter[str]
+    lost: int
+
+
+def _together(work: Engine, plan: EncodePlan, each: int, sources: Iterator[CloudFile]) -> Iterator[Encoded]:
+    """The clouds of all files, as they are encoded."""
+    yield from work(partial(encode_files, plan), _shares(sources, each))
+
+
+def _apart(work: Engine, task: ShardPlan, sources: Iterator[CloudFile]) -> Iterator[Encoded]:
+    """The same, by way of shards."""
+    for found in work(partial(encode_shard, task), _shares(sources, PER_SHARD), lost):
+        if isinstance(found, int):
+            yield from encoded(task.shards, found)
+        else:
+            yield found
 
 
 def _fill(
     writer: Writer,
     paths: list[PathLike],
     plan: EncodePlan,
-    jobs: int,
+    encode: Callable[[Iterator[CloudFile]], Iterator[Encoded]],
     record_meta: Mapping[str, Mapping[str, Any]] | None,
     progress: Progress | None,
 ) -> _Filled:
     """Encode all clouds and write them as they come. Raises CloudError if there is none."""
     tally, records = Tally(), None if record_meta is None else dict(record_meta)
     renamed: list[tuple[str, str]] = []
-    total = sum(1 for _ in files.find(paths, plan.reading)) if progress else 0
-    finished = 0
+    countable = progress and not any(map(is_url, paths))
+    total = sum(1 for _ in files.find(paths, plan.reading)) if countable else 0
+    finished = lost = 0
     passed_over: Counter[str] = Counter()
-    for encoded in spread(
-        partial(encode_files, plan), _shares(files.find(paths, plan.reading, passed_over), jobs), jobs
-    ):
-        names = _unique(encoded.names, writer)
-        renamed += [pair for pair in zip(encoded.names, names, strict=True) if pair[0] != pair[1]]
+    for batch in encode(files.find(paths, plan.reading, passed_over)):
+        rows, given = batch.rows, batch.rows.names or []
+        free = archive.free_names(writer, given)
+        names = [name.decode() for name in free]
+        renamed += [(old.decode(), name) for old, raw, name in zip(given, free, names, strict=True) if old != raw]
         tally.notes += [
             Note(name, f"its name {cause}, so decompress will not write it")
             for name in names
             if (cause := files.unsafe(name, ".ply"))
         ]
         if names:
-            writer.write(_batch(encoded, names, records))
-        tally.add(encoded, names)
-        finished += encoded.finished
+            rows = rows.named(free)
+            writer.write_rows(rows if records is None else rows.having("meta", [_taken_out(records, n) for n in names]))
+        tally.add(batch, names)
+        finished += batch.finished
+        lost += batch.finished if batch.died else 0
         if progress:
-            progress(tally.clouds, round(tally.clouds * total / finished) if finished else None)
+            progress(tally.clouds, round(tally.clouds * total / finished) if finished and total else None)
     if not tally.clouds:
         raise _nothing(paths, tally, passed_over)
-    return _Filled(tally, renamed, sorted(records or ()), passed_over)
+    return _Filled(tally, renamed, sorted(records or ()), passed_over, lost)
 
 
 def _summary(
@@ -251,7 +302,7 @@ def _summary(
         size, total = written.size, len(written)
     tally, seconds = filled.tally, time.monotonic() - started
     distortion = tally.distances.summary()
-    wanted = advice and plan.promise is None  # which has tried what there is
+    wanted = advice and plan.promise is None and tally.samples  # a promise has tried what there is; shards keep none
     return Summary(
         archive=os.fspath(out),
         model=model.name,
@@ -300,38 +351,11 @@ def _checked(
     return sources
 
 
-def _shares(sources: Iterator[CloudFile], jobs: int) -> Iterator[Share]:
-    each = BATCH if jobs == 1 else PER_SHARE
+def _shares(sources: Iterator[CloudFile], each: int) -> Iterator[Share]:
     for number in itertools.count():
         if not (some := list(itertools.islice(sources, each))):
             return
         yield Share(number, some)
-
-
-def _unique(names: list[str], writer: Writer) -> list[str]:
-    """The names, those taken with a number behind: the second "a" becomes "a~2"."""
-    unique, number = names, 1
-    while any(taken := writer.taken(unique)):
-        number += 1
-        unique = [f"{name}~{number}" if busy else last for name, last, busy in zip(names, unique, taken, strict=True)]
-    return unique
-
-
-def _batch(encoded: Encoded, names: list[str], records: dict[str, Mapping[str, Any]] | None) -> Batch:
-    """The batch to write; takes what is known about its clouds out of `records`."""
-    meta = None if records is None else [_taken_out(records, name) for name in names]
-    return Batch(
-        codes=encoded.codes,
-        names=names,
-        **placed(encoded.frames),
-        points=np.array(encoded.points, np.int64),
-        distortion=encoded.distortion,
-        meta=meta,
-        stored=encoded.stored,
-        more=encoded.more,
-        colour=encoded.colour,
-        **encoded.attributes,
-    )
 
 
 def _taken_out(records: dict[str, Mapping[str, Any]], name: str) -> dict[str, Any] | None:

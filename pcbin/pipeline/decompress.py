@@ -21,8 +21,8 @@ from pcbin.collection import as_it_lies, load_for, select
 from pcbin.errors import OutputError, UsageError
 from pcbin.model import Model
 from pcbin.output import exists, sync
+from pcbin.pipeline import engines
 from pcbin.pipeline.encode import Skipped
-from pcbin.pipeline.spread import spread
 from pcbin.pipeline.summary import Restored
 
 PER_ITEM = 4096  # records that go to a process together, at most
@@ -65,6 +65,7 @@ def decompress(
     model: Model | PathLike | None = None,
     device: str = "cpu",
     jobs: int = 1,
+    engine: str = "local",
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Restored:
@@ -80,6 +81,8 @@ def decompress(
         model: a loaded model, a model's name or file, where it is neither shipped nor in the archive.
         device: where the networks run: "cpu", or a device of torch.
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
+        engine: where the work is done: "local", in `jobs` processes here, or "ray", on a cluster whose nodes all see
+            the archive and `outdir`.
         overwrite: replace files that exist.
         progress: called with the numbers of records done and in all.
 
@@ -99,14 +102,14 @@ def decompress(
     with archive.open(path) as source:
         decoder = load_for(source, model, device=device)
         plan = DecodePlan(os.fspath(path), os.fspath(outdir), format, frame, points, overwrite, decoder)
-        numbers = select(source, only)
+        work, numbers = engines.engine(engine, jobs), select(source, only)
         if not overwrite:
             _refuse_existing(source, numbers, plan)
     _make(outdir)
     step = min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
     items = (numbers[start : start + step] for start in range(0, len(numbers), step))
     count, skipped, lost = 0, [], Counter[str]()
-    for written in spread(partial(decode_records, plan), items, jobs):
+    for written in work(partial(decode_records, plan), items, partial(_lost, plan)):
         count += written.count
         skipped += written.skipped
         lost += written.lost
@@ -149,6 +152,12 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
                         raise
                     skipped.append(Skipped(name, error.cause))
             yield Written(len(records) - len(skipped), skipped, lost)
+
+
+def _lost(plan: DecodePlan, numbers: Sequence[int], cause: str) -> Written:
+    """What there is to tell of records whose worker died."""
+    with archive.open(plan.archive) as source:
+        return Written(0, [Skipped(source.name(i) or _number(i), cause) for i in numbers], Counter())
 
 
 def _target(plan: DecodePlan, name: str) -> Path:

@@ -3,12 +3,14 @@ process: an `EncodePlan` and some sources in, `Encoded` batches out, all picklab
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.random  # now, not at the first cloud: an interrupt during this import is lost
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from pcbin import files
 from pcbin.align import place
+from pcbin.archive import Batch, Rows, from_batch
 from pcbin.cloud import Frame, clean, resample
 from pcbin.codec import BATCH, Codec
 from pcbin.effort import DEFAULT_EFFORT
@@ -23,9 +26,9 @@ from pcbin.errors import CloudError, ExtraError, PcbinError
 from pcbin.metrics import noise_floor
 from pcbin.model import Model
 from pcbin.pipeline import attributes
-from pcbin.pipeline.keep import Keeper
+from pcbin.pipeline.keep import Keeper, Kept
 from pcbin.pipeline.promise import Promise
-from pcbin.quantised import Quantised
+from pcbin.shapes import placed
 
 T = TypeVar("T")
 LOOK = 16  # clouds of the first batch that are looked at closely; half as many of the second, ..., one at least
@@ -66,32 +69,24 @@ class Note:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch of encoded clouds, in columns as `pcbin.archive.Batch` has them.
+    """A batch of encoded clouds, as archives take them, and what there is to tell of them.
 
-    `attributes` are those of stored points, by name, `colour` the clouds' mean colours; empty and None where they were
-    not asked for. `lost` counts the clouds whose attributes are not kept, by name. `dropped` counts points that were
-    NaN or infinite; `floors` are the noise floors of some of the clouds, NaN for the others; `unkept` the limits of
-    those clouds that are kept farther away than was promised, NaN too; `samples` some clouds as the model takes them;
-    `finished` counts the files that ended in this batch.
+    `lost` counts the clouds whose attributes are not kept, by name. `dropped` counts points that were NaN or infinite;
+    `floors` are the noise floors of some of the clouds, NaN for the others; `unkept` the limits of those clouds that
+    are kept farther away than was promised, NaN too; `samples` some clouds as the model takes them; `finished` counts
+    the files that ended in this batch; where their worker `died` they may be tried again.
     """
 
-    names: list[str]
-    codes: NDArray[np.uint8]
-    more: list[bytes]
-    frames: list[Frame]
-    points: list[int]
-    dropped: int
-    distortion: NDArray[np.float32] | None
-    stored: list[NDArray[Any] | Quantised | None]
-    attributes: dict[str, list[NDArray[Any] | None]]
-    colour: list[tuple[int, int, int] | None] | None
+    rows: Rows
     lost: Counter[str]
+    dropped: int
     unkept: NDArray[np.float64]
     floors: NDArray[np.float32]
     samples: list[NDArray[np.float32]]
     skipped: list[Skipped]
     notes: list[Note]
     finished: int
+    died: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,6 +113,12 @@ class Share:
 
     number: int
     sources: list[files.CloudFile]
+
+    @property
+    def key(self) -> str:
+        """What differs between these files and others, or changed ones."""
+        stamps = [(str(source.path), source.name, files.stamp(source)) for source in self.sources]
+        return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
 
 
 def encode_files(plan: EncodePlan, share: Share) -> Iterator[Encoded]:
@@ -209,17 +210,9 @@ def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, lo
         for cloud, form in zip(batch, kept, strict=True)
     ]
     return Encoded(
-        names=[cloud.name for cloud in batch],
-        codes=np.stack([form.code for form in kept]) if kept else codes[:, : codec.bytes],
-        more=[form.more for form in kept],
-        frames=[cloud.frame for cloud in batch],
-        points=[cloud.count for cloud in batch],
-        dropped=sum(cloud.dropped for cloud in batch),
-        distortion=np.array([form.distortion for form in kept], np.float32) if plan.distortion else None,
-        stored=[form.stored for form in kept],
-        attributes={name: [held.get(name) for held in beside] for name in plan.reading.keep},
-        colour=[cloud.colour for cloud in batch] if "colours" in plan.reading.keep else None,
+        _rows(codec, plan, batch, kept, beside),
         lost=Counter(name for cloud, held in zip(batch, beside, strict=True) for name in cloud.had if name not in held),
+        dropped=sum(cloud.dropped for cloud in batch),
         unkept=np.array([math.nan if form.within else limit for form, limit in zip(kept, limits, strict=True)]),
         floors=_floors(batch, codec.points, look),
         samples=[cloud.unit for cloud in _evenly(batch, look)],
@@ -227,6 +220,23 @@ def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, lo
         notes=told.notes,
         finished=told.finished,
     )
+
+
+def _rows(codec: Codec, plan: EncodePlan, batch: list[_Cloud], kept: list[Kept], beside: list[attributes.Kept]) -> Rows:
+    if not batch:
+        return Rows(np.zeros((0, codec.bytes), np.uint8))
+    records = Batch(
+        codes=np.stack([form.code for form in kept]),
+        names=[cloud.name for cloud in batch],
+        **placed([cloud.frame for cloud in batch]),
+        points=np.array([cloud.count for cloud in batch], np.int64),
+        distortion=np.array([form.distortion for form in kept], np.float32) if plan.distortion else None,
+        stored=[form.stored for form in kept],
+        more=[form.more for form in kept],
+        colour=[cloud.colour for cloud in batch] if "colours" in plan.reading.keep else None,
+        **{name: [held.get(name) for held in beside] for name in plan.reading.keep},
+    )
+    return from_batch(records, codec.bytes)
 
 
 def _limit(plan: EncodePlan, cloud: _Cloud, points: int) -> float:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pcbin.quantised import Quantised
 
 CELLS, POINTS = "cells", "points"
 
@@ -66,8 +63,3 @@ class Mix:
             )
             for (rank, size), total in sorted(self._sums.items())
         ]
-
-
-def kind_of(stored: NDArray[Any] | Quantised) -> str:
-    """What stored points are kept as."""
-    return CELLS if isinstance(stored, Quantised) else POINTS

@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pcbin.errors import PcbinError
+from pcbin.pipeline.engines import Engine
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,6 +48,19 @@ def spread(function: Callable[[Item], Iterable[Result]], items: Iterable[Item], 
                 yield from _receive(waiting.popleft())
         for worker in waiting:
             yield from _receive(worker)
+
+
+def engine(jobs: int) -> Engine:
+    """This machine, see `pcbin.pipeline.engines`; a worker that dies ends the work, with a PcbinError."""
+
+    def run(
+        function: Callable[[Any], Iterable[Any]],
+        items: Iterable[Any],
+        lost: Callable[[Any, str], Any] | None = None,
+    ) -> Iterator[Any]:
+        return spread(function, items, jobs)
+
+    return run
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.archive import stored_size
+from pcbin.archive import stored_form
 from pcbin.pipeline.encode import Encoded, Note, Skipped
-from pcbin.pipeline.mix import Form, Mix, kind_of
+from pcbin.pipeline.mix import CELLS, POINTS, Form, Mix
 
 FLOAT32 = 4  # bytes of a coordinate in the collection that ratios compare with
 SAMPLES = 32  # clouds kept to try advice on
@@ -217,19 +217,22 @@ class Tally:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def add(self, batch: Encoded, names: Sequence[str]) -> None:
-        self.clouds += len(names)
+        rows, columns = batch.rows, batch.rows.columns
+        distortion: Any = columns.get("distortion")
+        forms = [stored_form(raw) for raw in columns.get("stored", [b""] * len(rows))]
+        self.clouds += len(rows)
         self.mix.add(
-            batch.codes.shape[1],
-            [len(more) for more in batch.more],
-            [None if points is None else (kind_of(points), stored_size(points)) for points in batch.stored],
-            batch.distortion,
+            rows.codes.shape[1],
+            [len(more) for more in columns.get("more", [b""] * len(rows))],
+            [form and (CELLS if form[0] else POINTS, form[1]) for form in forms],
+            distortion,
         )
         for i in np.flatnonzero(~np.isnan(batch.unkept)).tolist():
-            away = math.nan if batch.distortion is None else float(batch.distortion[i])
+            away = math.nan if distortion is None else float(distortion[i])
             self.broken.append(Broken(names[i], away, float(batch.unkept[i])))
         self.dropped += batch.dropped
         self.lost += batch.lost
-        self.turned += sum(frame.turn is not None for frame in batch.frames)
+        self.turned += int(np.count_nonzero(columns.get("turns", 0)))
         self.skipped += batch.skipped
         self.notes += batch.notes
         for unit in batch.samples:
@@ -238,15 +241,16 @@ class Tally:
                 self.samples.append(unit)
             elif (place := int(self.rng.integers(self.seen))) < SAMPLES:
                 self.samples[place] = unit
-        if batch.distortion is None:
+        if distortion is None:
             return
-        radii = np.array([frame.radius for frame in batch.frames])
-        self.distances.add(names, batch.distortion, radii, batch.floors)
+        frames: Any = columns.get("frames")
+        radii = np.full(len(rows), np.nan) if frames is None else frames[:, 3]
+        self.distances.add(names, distortion, radii, batch.floors)
         tops = np.array([_top(name) for name in names])
         for top in dict.fromkeys(tops.tolist()):
             here = np.flatnonzero(tops == top).tolist()
             self.directories.setdefault(top, Distances()).add(
-                [names[i] for i in here], batch.distortion[here], radii[here], batch.floors[here]
+                [names[i] for i in here], distortion[here], radii[here], batch.floors[here]
             )
 
     def by_directory(self) -> dict[str, Distortion]:

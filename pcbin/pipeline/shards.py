@@ -1,0 +1,245 @@
+"""The parts of an archive in the making, each an archive of its own beside it, where all who work on it can reach them:
+OUT.shards/00000.pcb, with a report 00000.json that is written last. What is there after a crash is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcbin import archive
+from pcbin.archive import Header
+from pcbin.errors import FormatError, OutputError, UsageError
+from pcbin.output import replacing
+from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, Skipped, encode_files
+from pcbin.remote import filesystem, is_url, said
+from pcbin.version import VERSION
+
+CHECK = "check the address, and that its credentials are in the environment, of workers too"
+RUN = "run.json"  # what the run was asked for; whoever has it is ours to remove
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run was asked for, and how it found the clouds to lie: nothing but what JSON keeps."""
+
+    asked: dict[str, str]
+    sources: list[str]
+    convention: tuple[int, int, bool] = (0, 0, True)
+
+    @classmethod
+    def of(cls, plan: EncodePlan, up: str, sources: Sequence[str | os.PathLike[str]]) -> Run:
+        asked = {field.name: str(getattr(plan, field.name)) for field in fields(plan) if field.name != "model"}
+        asked |= {"up": up, "model": plan.model.sha256, "pcbin": VERSION}
+        return cls(asked, [os.fspath(path) for path in sources])
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Those of the archive `out`, a path or URL."""
+
+    out: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.out}.shards"
+
+    def archive(self, number: int) -> str:
+        return f"{self.place}/{number:05d}.pcb"
+
+    def begun(self, run: Run, resume: bool, overwrite: bool) -> tuple[int, int, bool] | None:
+        """The convention of an earlier run that left shards to go on with; None where there was none, or it is to be
+        forgotten.
+
+        Raises OutputError where there was one, but nobody asked to `resume` or `overwrite`, UsageError where it was
+        another.
+        """
+        if (found := self._read(RUN)) is None:
+            return None
+        if not resume:
+            if overwrite:
+                self.clear()
+                return None
+            remedy = "go on with resume=True, or begin anew with overwrite=True"
+            raise OutputError("was begun before and is not complete", path=self.out, remedy=remedy)
+        earlier = Run(**found)
+        unlike = [key for key, value in run.asked.items() if value != earlier.asked.get(key)]
+        if unlike or run.sources != earlier.sources:
+            raise UsageError(
+                f"was begun with another {unlike[0]}" if unlike else "was begun with other inputs",
+                path=self.out,
+                remedy="ask for the same again, or begin anew with overwrite=True and without resume=True",
+            )
+        return earlier.convention
+
+    def begin(self, run: Run) -> None:
+        """Raises OutputError where they cannot be kept."""
+        self._write(RUN, asdict(run))
+
+    def report(self, number: int) -> dict[str, Any] | None:
+        return self._read(f"{number:05d}.json")
+
+    def finish(self, number: int, report: dict[str, Any]) -> None:
+        self._write(f"{number:05d}.json", report)
+
+    def clear(self) -> None:
+        """Remove them."""
+        with suppress(Exception):  # each protocol raises its own; what stays has a name
+            if is_url(self.place):
+                fs, path = filesystem(self.place)
+                fs.invalidate_cache()
+                fs.rm(path, recursive=True)
+            else:
+                shutil.rmtree(self.place)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        place = f"{self.place}/{name}"
+        try:
+            if is_url(place):
+                fs, path = filesystem(place)
+                data = fs.cat_file(path)
+            else:
+                with open(place, "rb") as file:
+                    data = file.read()
+            found: dict[str, Any] = json.loads(data)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise FormatError(f"is damaged ({error})", path=place, remedy=f"remove {self.place}") from error
+        except Exception as error:  # each protocol raises its own
+            raise OutputError(f"cannot be used: {said(error)}", path=place, remedy=CHECK) from error
+        return found
+
+    def _write(self, name: str, fields: dict[str, Any]) -> None:
+        place, data = f"{self.place}/{name}", json.dumps(fields).encode()
+        if not is_url(place):
+            with replacing(place, overwrite=True) as stream:
+                stream.write(data)
+            return
+        fs, path = filesystem(place)
+        try:
+            fs.pipe_file(path, data)
+        except Exception as error:  # each protocol raises its own
+            raise OutputError(f"cannot be written: {said(error)}", path=place, remedy=CHECK) from error
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """How to encode shards, and where to put them."""
+
+    plan: EncodePlan
+    header: Header
+    shards: Shards
+
+
+@dataclass
+class _Report:
+    """What there is to tell of a shard, besides its archive; what only some of its records have, by their numbers."""
+
+    key: str
+    clouds: int = 0
+    dropped: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    renamed: dict[int, str] = field(default_factory=dict)  # what its clouds were called before
+    unkept: dict[int, float] = field(default_factory=dict)
+    floors: dict[int, float] = field(default_factory=dict)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    finished: int = 0
+
+    def add(self, batch: Encoded, names: list[bytes]) -> None:
+        given = batch.rows.names or []
+        for i, (old, new) in enumerate(zip(given, names, strict=True), self.clouds):
+            if old != new:
+                self.renamed[i] = old.decode()
+        for values, kept in ((batch.unkept, self.unkept), (batch.floors, self.floors)):
+            known = np.flatnonzero(~np.isnan(values))
+            kept.update(zip((known + self.clouds).tolist(), values[known].tolist(), strict=True))
+        self.clouds += len(batch.rows)
+        self.dropped += batch.dropped
+        self.lost += batch.lost
+        self.skipped += [(item.path, item.cause) for item in batch.skipped]
+        self.notes += [(item.path, item.text) for item in batch.notes]
+        self.finished += batch.finished
+
+
+def encode_shard(task: ShardPlan, share: Share) -> Iterator[int]:
+    """Make the share's shard, unless it is there and of the same files; its number. Raises OutputError."""
+    shards, key = task.shards, share.key
+    there = shards.report(share.number)
+    if there is None or there["key"] != key:
+        report = _Report(key)
+        with archive.create(shards.archive(share.number), task.header, overwrite=True) as writer:
+            for batch in encode_files(task.plan, share):
+                names = archive.free_names(writer, batch.rows.names or [])
+                report.add(batch, names)
+                writer.write_rows(batch.rows.named(names) if names else batch.rows)
+        shards.finish(share.number, asdict(report))
+    yield share.number
+
+
+def encoded(shards: Shards, number: int) -> Iterator[Encoded]:
+    """A shard as if it had just been encoded, without samples. Raises FormatError where it is damaged."""
+    report = shards.report(number)
+    if report is None:
+        raise OutputError("has lost one of its parts", path=shards.place, remedy="try again")
+    with archive.open(shards.archive(number)) as opened:
+        for chunk in opened.chunks():
+            with opened.named():
+                rows = chunk.rows()
+            names = list(rows.names or [])
+            for i in range(len(names)):
+                if (old := report["renamed"].get(str(chunk.first + i))) is not None:
+                    names[i] = old.encode()
+            yield Encoded(
+                rows.named(names),
+                lost=Counter(),
+                dropped=0,
+                unkept=_part(report["unkept"], chunk.first, len(rows)),
+                floors=_part(report["floors"], chunk.first, len(rows)).astype(np.float32),
+                samples=[],
+                skipped=[],
+                notes=[],
+                finished=0,
+            )
+        yield told(
+            opened.codes[:0],
+            lost=Counter(report["lost"]),
+            dropped=report["dropped"],
+            skipped=[Skipped(*item) for item in report["skipped"]],
+            notes=[Note(*item) for item in report["notes"]],
+            finished=report["finished"],
+        )
+
+
+def lost(share: Share, cause: str) -> Encoded:
+    """What there is to tell of a share whose shard could not be made."""
+    return told(
+        np.zeros((0, 1), np.uint8),
+        skipped=[Skipped(str(source.path), cause) for source in share.sources],
+        finished=len(share.sources),
+        died=True,
+    )
+
+
+def told(codes: NDArray[np.uint8], **what: Any) -> Encoded:
+    """No clouds, but something to tell."""
+    nothing = {"lost": Counter(), "dropped": 0, "samples": [], "skipped": [], "notes": [], "finished": 0}
+    return Encoded(archive.Rows(codes), unkept=np.zeros(0), floors=np.zeros(0, np.float32), **{**nothing, **what})
+
+
+def _part(values: dict[str, float], first: int, count: int) -> NDArray[np.float64]:
+    """Those of records from `first` on, NaN for those that have none."""
+    part = np.full(count, np.nan)
+    for number, value in values.items():
+        if first <= int(number) < first + count:
+            part[int(number) - first] = value
+    return part

@@ -1,0 +1,112 @@
+"""Collections and archives in S3, as moto serves it here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcbin import archive, files
+from pcbin.errors import CloudError, OutputError
+from pcbin.pipeline import compress, describe
+
+s3fs = pytest.importorskip("s3fs")
+moto = pytest.importorskip("moto.server")
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # botocore's and moto's own
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The URL of a server of S3."""
+    served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    served.start()
+    host, port = served.get_host_and_port()
+    yield f"http://{host}:{port}"
+    served.stop()
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A bucket with seven files in two directories and two that are none, and a copy of them in `tmp_path`."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{uuid.uuid4().hex}"
+    fs = s3fs.S3FileSystem()
+    fs.mkdir(name)
+    for number in range(7):
+        files.write(
+            tmp_path / "in" / f"part{number // 4}" / f"{number}.npy", np.random.default_rng(number).random((800, 3))
+        )
+    (tmp_path / "in" / "notes.md").write_text("no cloud")
+    (tmp_path / "in" / "part1" / "broken.ply").write_text("ply\n")
+    fs.put(str(tmp_path / "in"), f"{name}/in", recursive=True)
+    return f"s3://{name}"
+
+
+def test_from_s3_to_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> None:
+    for resume in (False, True):
+        there = compress(f"{bucket}/in", f"{bucket}/{resume}.pcb", model=tiny_model, effort=0, resume=resume)
+        here = compress(tmp_path / "in", tmp_path / f"{resume}.pcb", model=tiny_model, effort=0)
+        assert [item.cause for item in there.skipped] == [item.cause for item in here.skipped]
+        assert there.skipped[0].path == f"{bucket}/in/part1/broken.ply"
+        assert there.passed_over == here.passed_over == {".md": 1}
+        fs = s3fs.S3FileSystem()
+        fs.invalidate_cache()
+        assert fs.cat(f"{bucket}/{resume}.pcb") == (tmp_path / f"{resume}.pcb").read_bytes()
+        assert not fs.exists(f"{bucket}/{resume}.pcb.shards")
+    with archive.open(f"{bucket}/True.pcb") as opened:
+        assert describe(opened).clouds == 7
+    with pytest.raises(OutputError, match=r"s3://bucket.*/True\.pcb: exists"):
+        compress(f"{bucket}/in", f"{bucket}/True.pcb", model=tiny_model, effort=0)
+
+
+def test_one_file_of_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> None:
+    summary = compress([f"{bucket}/in/part0/2.npy"], tmp_path / "one.pcb", model=tiny_model, effort=0)
+    assert summary.clouds == 1
+    assert archive.open(tmp_path / "one.pcb")[0].name == "2"
+    with pytest.raises(CloudError, match=r"s3://bucket.*/in/none\.npy: cannot be read"):
+        compress([f"{bucket}/in/none.npy"], tmp_path / "none.pcb", model=tiny_model, effort=0)
+
+
+def test_a_bucket_that_goes_away(bucket: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[compress.__module__], "PER_SHARD", 2)
+    gone: list[int] = []
+
+    def remove(clouds: int, total: int | None) -> None:
+        if not gone:
+            gone.append(clouds)
+            s3fs.S3FileSystem().rm(bucket, recursive=True)
+
+    with pytest.raises((OutputError, CloudError)) as raised:
+        compress(f"{bucket}/in", f"{bucket}/out.pcb", model=tiny_model, effort=0, resume=True, progress=remove)
+    assert f"{bucket}/out.pcb" in str(raised.value)
+    assert "bucket does not exist" in str(raised.value)
+
+
+@pytest.mark.parametrize("place", ["in", "out"])
+def test_no_credentials(bucket: str, place: str, tmp_path: Path, tiny_model: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+        "HOME": str(tmp_path),
+    }
+    paths = [f"{bucket}/in", "out.pcb"] if place == "in" else ["in", f"{bucket}/out.pcb"]
+    command = [sys.executable, "-m", "pcbin", "compress", *paths, "--model", str(tiny_model), "--quiet"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == (3 if place == "in" else 6), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "redentials" in done.stderr
