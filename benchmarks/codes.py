@@ -14,16 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin import cluster, latent, prior
+from pcbin.algebra import Bits
 from pcbin.cli.report import cd, table
 from pcbin.codec import Codec
 from pcbin.generation import POINTS, pairwise_chamfer, quality
 from pcbin.model import load
+from pcbin.neighbours import chamfer
+from pcbin.sampling import COOL
 from pcbin.search import distances
 from pcbin.train.pools import load as load_pools
 from pcbin.train.splits import halves
 
 TOP = 100  # records that are re-ranked
 SHOWN = 10
+HAND = 30  # triples of held-out codes to make others of
 
 
 def thin(clouds: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,6 +67,30 @@ def retrieval(
     print("\n".join(table([["order", "mAP", "recall@10"], *rows])))
 
 
+def settled(codec: Codec, held: NDArray[np.uint8], real: NDArray[np.float32]) -> None:
+    """Whether codes made by hand are better for being encoded anew, by the encoder alone and with the search: how far
+    what they show moves, how far the encoder is from showing it again, and how good it is as a set."""
+    a, b, c = held[: 3 * HAND].reshape(3, HAND, -1)
+    paths = [latent.interpolate(*ends, 4, codec.decode)[1:-1] for ends in zip(a, b, strict=True)]
+    made = {
+        "held-out codes": np.concatenate([a, b, c]),
+        "A - B + C": np.concatenate([latent.arithmetic(*three) for three in ((a, b, c), (b, c, a), (c, a, b))]),
+        "vary, a tenth": np.concatenate([Bits().vary(code, 3, 0.1, codec.decode, None, seed=0) for code in a]),
+        "interpolate": np.concatenate(paths),
+    }
+    rows = [["codes", "anew by", "bits changed", "CD moved", "CD when encoded", "MMD-CD", "1-NN accuracy"]]
+    for name, codes in made.items():
+        shown = codec.decode(codes)
+        for how, tried in {"": codes, "encoder": codec.settle(codes), "search": codec.encode(shown)}.items():
+            shapes = codec.decode(tried)
+            judged = quality(thin(shapes), thin(real[: len(shapes)]))
+            changed = f"{np.bitwise_count(tried ^ codes).sum(axis=1).mean():.1f}"
+            moved, again = chamfer(shown, shapes), codec.distortion(shapes, codec.settle(tried))
+            measured = [cd(moved.mean()), cd(again.mean()), cd(judged.mmd), f"{judged.accuracy:.3f}"]
+            rows.append([name, how, changed, *measured])
+    print("\n".join(table(rows)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pools", nargs="+")
@@ -98,7 +126,8 @@ def main() -> None:
     print("\n".join(table(rows)))
 
     rng = np.random.default_rng(0)
-    held, trained = np.concatenate(codes), np.concatenate([codec.encode(part) for part in clouds("train")[0]])
+    encoder = Codec(codec.model, effort=0)  # as models/fit_prior.py
+    held, trained = np.concatenate(codes), np.concatenate([encoder.encode(part) for part in clouds("train")[0]])
     real = rng.permutation(np.concatenate(tests))[: options.shapes]
     print(f"\ngeneration, {len(real)} shapes by as many held out; priors fitted to {len(trained):,} training codes")
     fitted = prior.fit(trained)
@@ -108,6 +137,7 @@ def main() -> None:
         f"mixture of {len(fitted.share):,}": fitted,
     }
     made = {name: codec.decode(p.sample(len(real))) for name, p in priors.items()}
+    made[f"... at temperature {COOL}"] = codec.decode(fitted.sample(len(real), temperature=COOL))
     made["training shapes, decoded"] = codec.decode(rng.permutation(trained)[: len(real)])
     rows = [["prior", "bits of surprise, held out", "MMD-CD x 1e4", "coverage", "1-NN accuracy"]]
     for name, shapes in made.items():
@@ -115,6 +145,9 @@ def main() -> None:
         surprise = f"{priors[name].surprise(held):.1f}" if name in priors else ""
         rows.append([name, surprise, cd(judged.mmd), f"{judged.coverage:.3f}", f"{judged.accuracy:.3f}"])
     print("\n".join(table(rows)))
+
+    print(f"\nencoded anew, 3 x {HAND} codes (x 1e4)")
+    settled(codec, rng.permutation(held), real)
 
     print("\ninterpolation, 8 steps between 20 pairs of held-out shapes: deviation / mean of the steps' CD")
     pairs = rng.permutation(len(held))[:40].reshape(20, 2)

@@ -16,10 +16,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 import pcbin
+from pcbin.cloud import normalise
 from pcbin.codec import Codec
 from pcbin.model import load
 from pcbin.neighbours import chamfer
-from pcbin.sources import read_cloud
+from pcbin.sources import read_one
 
 Cloud = NDArray[np.float32]
 SAMPLES = Path(pcbin.__file__).parent / "samples"
@@ -30,7 +31,7 @@ RATE = 0.5
 
 def main() -> None:
     codec = Codec(load())
-    originals = np.stack([read_cloud(path, codec.points)[0] for path in sorted(SAMPLES.glob("*.npz"))])
+    originals = np.stack([normalise(read_one(path), codec.points)[0] for path in sorted(SAMPLES.glob("*.npz"))])
     decodes = codec.decode(codec.encode(originals))
     print(f"{'':12}{'CD x 1e4':>10}{'EMD x 1e3':>11}{'spread':>8}")
     for name, steps in (("originals", None), ("decoded", 0), *((f"{steps} steps", steps) for steps in (1, 3))):

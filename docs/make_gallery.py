@@ -23,10 +23,11 @@ import gallery_page
 import numpy as np
 
 from pcbin.cli import pcbin
+from pcbin.cloud import normalise
 from pcbin.codec import Codec
 from pcbin.effort import DEFAULT_EFFORT, HIGHEST
 from pcbin.model import load, shipped
-from pcbin.sources import read_cloud
+from pcbin.sources import read_one
 from pcbin.train.pools import load as load_pools
 from pcbin.view import pictures
 
@@ -63,6 +64,11 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "pcbin vary samples.pcb chair -n 7 --amount 0.1 --picture {}",
     ),
     (
+        "vary-settled.png",
+        "The same shapes, encoded anew: smoother, and plainer.",
+        "pcbin vary samples.pcb chair -n 7 --amount 0.1 --settle --picture {}",
+    ),
+    (
         "interpolate.png",
         "From one sample to another in eight steps: of about equal change, and in the reference's random order of "
         "bits. Under each step its Chamfer distance from the one before x 1e4.",
@@ -78,6 +84,11 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "arithmetic.png",
         "A - B + C on the bits: A, B, C and what comes of it.",
         "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --picture {}",
+    ),
+    (
+        "arithmetic-settled.png",
+        "The same, and what comes of it encoded anew.",
+        "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --settle --picture {}",
     ),
     (
         "search.png",
@@ -233,7 +244,7 @@ def prepare(pools: list[str]) -> None:
 def draw_ten(path: Path) -> None:
     """The TEN that these pools hold, above their decodes by effort."""
     codec, found = Codec(load()), {what: Path("shapes", f"{place}.npy") for what, place in TEN.items()}
-    clouds = {what: read_cloud(place, codec.points)[0] for what, place in found.items() if place.exists()}
+    clouds = {what: normalise(read_one(place), codec.points)[0] for what, place in found.items() if place.exists()}
     originals = np.stack(list(clouds.values()))
     rows, captions = [list(originals)], [list(clouds)]
     for effort in EFFORTS.values():

@@ -247,11 +247,13 @@ class Collection:
     # --- new shapes --------------------------------------------------------------------------------------------
 
     def vary(
-        self, query: Query, n: int = 8, *, amount: float = 0.1, posterior: Query | None = None, seed: int = 0
-    ) -> Shapes:
+        self, query: Query, n: int = 8, *, amount: float = 0.1, posterior: Query | None = None,
+        settle: bool = False, seed: int = 0,
+    ) -> Shapes:  # fmt: skip
         """n shapes similar to one, see `algebra.Algebra.vary`. Columns "bits" or "distance", and "CD": how far from it.
 
-        What changes is what shows little or, given the source as `posterior`, what the encoder doubts.
+        What changes is what shows little or, given the source as `posterior`, what the encoder doubts. With `settle`
+        what comes of it is encoded anew, see `Codec.settle`.
         """
         code, cloud, frame = self.look_up(query, seed)
         doubt = None
@@ -260,6 +262,7 @@ class Collection:
             source = normalise(read_one(posterior), self.codec.points, seed=seed, turn=turn)[0]
             doubt = self.codec.model.doubt(source[None])[0]
         codes = self.algebra.vary(code, n, amount, self.codec.decode, doubt, seed=seed)
+        codes = self.codec.settle(codes) if settle else codes
         shape, *shapes = self.codec.decode(np.concatenate([code[None], codes]))
         stem = query.rpartition("/")[2] if isinstance(query, str) else "shape"
         return Shapes(
@@ -273,15 +276,19 @@ class Collection:
             given=[cloud],
         )
 
-    def interpolate(self, a: Query, b: Query, steps: int = 8, *, shuffled: bool = False, seed: int = 0) -> Shapes:
+    def interpolate(
+        self, a: Query, b: Query, steps: int = 8, *, shuffled: bool = False, settle: bool = False, seed: int = 0
+    ) -> Shapes:
         """The shapes from a to b, both included: bits flip as `latent.interpolate` says or, `shuffled`, in random
-        order; other codes go along the line.
+        order; other codes go along the line. With `settle` those between are encoded anew, see `Codec.settle`.
 
         Column "CD from the one before"; facts on how even the steps are. Frames go from one to the other in even steps.
         """
         start, _, first = self.look_up(a, seed)
         end, _, last = self.look_up(b, seed)
         path = self.algebra.interpolate(start, end, steps, self.codec.decode, shuffled=shuffled, seed=seed)
+        if settle and len(path) > 2:
+            path[1:-1] = self.codec.settle(path[1:-1])
         sizes = latent.step_sizes(path, self.codec.decode)
         return Shapes(
             path,
@@ -302,10 +309,12 @@ class Collection:
         given = [cloud_a, cloud_b, glued]
         return Shapes(code, ["combined"], _alone(frame), facts={"CD from the glued points": away}, given=given)
 
-    def arithmetic(self, a: Query, b: Query, c: Query, *, seed: int = 0) -> Shapes:
-        """The one shape a - b + c, latent by latent, at the place of c."""
+    def arithmetic(self, a: Query, b: Query, c: Query, *, settle: bool = False, seed: int = 0) -> Shapes:
+        """The one shape a - b + c, latent by latent, at the place of c; with `settle` encoded anew, see
+        `Codec.settle`."""
         (code_a, *_), (code_b, *_), (code_c, _, frame) = found = [self.look_up(key, seed) for key in (a, b, c)]
         code = self.algebra.arithmetic(code_a, code_b, code_c)[None]
+        code = self.codec.settle(code) if settle else code
         return Shapes(code, ["combined"], _alone(frame), given=[cloud for _, cloud, _ in found])
 
     def prior(

@@ -14,6 +14,8 @@ from pcbin.model import Model, shipped
 from pcbin.shapes import Shapes
 from pcbin.sources import judge
 
+COOL = 0.5  # edges and legs come out clearer than at 1, and the set is judged as good (docs/codes.md)
+
 
 def prior_of(model: Model) -> Prior:
     """The prior that ships with a model, fitted to the codes of its training shapes, with their labels. A model without
@@ -36,11 +38,12 @@ def sample(
     prior: Prior | None = None,
     n: int = 64,
     *,
-    temperature: float = 1.0,
+    temperature: float | None = None,
     against: Iterable[str | os.PathLike[str]] = (),
     seed: int = 0,
 ) -> Shapes:
-    """n shapes drawn from a prior over a model's codes, by default `prior_of` it; see `Prior.sample`.
+    """n shapes drawn from a prior over a model's codes, by default `prior_of` it; see `Prior.sample`. The temperature
+    is COOL by default where the prior was fitted to bits, and 1 elsewhere.
 
     With clouds to judge `against` (files, directories), facts "judged by", "MMD-CD", "coverage" and "1-NN accuracy",
     see `pcbin.generation`. Raises ModelError for a prior of another model's codes, CloudError for nothing to judge by.
@@ -48,6 +51,8 @@ def sample(
     prior = prior_of(codec.model) if prior is None else prior
     if isinstance(prior, priors.Prior) and not prior.suits(codec.model.sha256, 8 * codec.bytes):
         raise ModelError("this prior was fitted to codes of another model", remedy="give that model")
+    if temperature is None:
+        temperature = COOL if isinstance(prior, priors.Prior) else 1.0
     codes = prior.sample(n, temperature=temperature, seed=seed)
     facts: dict[str, Any] = {}
     if against := list(against):

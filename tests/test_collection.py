@@ -195,3 +195,23 @@ def test_selecting_by_name_and_pattern(make):
         assert select(collection.archive, ["d", "chair/*"]) == [0, 1, 3]
         with pytest.raises(RecordError, match="'sofa'"):
             select(collection.archive, ["d", "sofa"])
+
+
+def test_what_is_settled_is_what_the_encoder_makes_of_what_the_codes_show(make):
+    with make(names=list("abcd")) as collection:
+        codec = collection.codec
+
+        def anew(codes):
+            return codec.model.codes(codec.decode(codes))
+
+        made = collection.arithmetic("a", "b", "c")
+        assert np.array_equal(collection.arithmetic("a", "b", "c", settle=True).codes, anew(made.codes))
+        varied = collection.vary("a", 3)
+        settled = collection.vary("a", 3, settle=True)
+        assert np.array_equal(settled.codes, anew(varied.codes))
+        assert settled.columns["bits"] == np.bitwise_count(settled.codes ^ collection.codes[0]).sum(axis=1).tolist()
+        way = collection.interpolate("a", "b", 3)
+        between = collection.interpolate("a", "b", 3, settle=True)
+        assert np.array_equal(between.codes[[0, -1]], way.codes[[0, -1]])
+        assert np.array_equal(between.codes[1:-1], anew(way.codes[1:-1]))
+        assert len(collection.interpolate("a", "b", 1, settle=True)) == 2

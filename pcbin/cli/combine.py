@@ -17,10 +17,10 @@ at = click.option("--at", default=0.0, show_default=True, help="Where the plane 
 arithmetic = click.option("--arithmetic", is_flag=True, help="A - B + C on the bits.")
 
 
-@o.verb(o.archive, *inputs, glue, at, arithmetic, o.shaping)
+@o.verb(o.archive, *inputs, glue, at, arithmetic, o.settle, o.shaping)
 def command(
-    archive: str, a: str, b: str, c: str | None, glue: str | None, at: float, arithmetic: bool, model: str, seed: int,
-    **output: Any,
+    archive: str, a: str, b: str, c: str | None, glue: str | None, at: float, arithmetic: bool, settle: bool,
+    model: str, seed: int, **output: Any,
 ) -> None:  # fmt: skip
     """Make one shape of A and B, or of A, B and C: names or numbers of records of ARCHIVE, or cloud files.
 
@@ -35,7 +35,7 @@ def command(
         raise UsageError("choose --glue x, y or z for A and B, or --arithmetic for A, B and C")
     with Collection(archive, model) as collection:
         if c is not None:
-            made = collection.arithmetic(a, b, c, seed=seed)
+            made = collection.arithmetic(a, b, c, settle=settle, seed=seed)
         else:
             made = collection.glue(a, b, "xyz".index(glue or "z"), at, seed=seed)
         give(made, collection.codec, **output)

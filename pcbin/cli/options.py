@@ -169,6 +169,7 @@ sources = _option("--sources", type=readable, metavar="DIR", help="Where the clo
 force = _option("--force", "overwrite", is_flag=True, help="Replace what exists.")
 format = _option("--format", type=click.Choice(FORMATS), default="ply", show_default=True, help="Of cloud files.")
 picture = _option("--picture", type=png_place, metavar="FILE.png", help="Draw the shapes.")
+settle = _option("--settle", is_flag=True, help="Encode the results anew: nearer to what the model knows, and plainer.")
 into = _option("-o", "--out", type=place, help="Where shapes go: an archive if it ends in .pcb, else files.")
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 out = click.argument("out", type=o.place)
 label = click.option("--label", metavar="LABEL|GLOB", help="Only shapes of this label, such as '*Chair*'.")
-temperature = click.option("--temperature", default=1.0, show_default=True, help="Below 1: the likelier, the less new.")
+temperature = click.option(
+    "--temperature", type=float, help="Below 1: the likelier, the less new.  [default: 0.5 of a fitted prior, else 1]"
+)
 like = click.option("--like", type=o.readable_archive, metavar="IN.pcb", help="Fit a prior to its codes.")
 independent = click.option("--independent", is_flag=True, help="With --like: each bit by its own frequency only.")
 uniform = click.option("--uniform", is_flag=True, help="Toss a coin for every bit.")
@@ -31,7 +33,7 @@ against = click.option("--against", multiple=True, type=o.readable, metavar="PAT
     against, o.model, o.seed, o.format, o.picture, o.force,
 )  # fmt: skip
 def command(
-    out: str, count: int, label: str | None, temperature: float, like: str | None, only: tuple[str, ...],
+    out: str, count: int, label: str | None, temperature: float | None, like: str | None, only: tuple[str, ...],
     independent: bool, uniform: bool, component: int | None, prior_file: str | None,
     save_prior: Path | None, against: tuple[str, ...], model: str | None, seed: int, **output: Any,
 ) -> None:  # fmt: skip

@@ -16,10 +16,11 @@ posterior = click.option(
 )
 
 
-@o.verb(o.archive, click.argument("name"), o.count(8), amount, posterior, o.shaping)
+@o.verb(o.archive, click.argument("name"), o.count(8), amount, posterior, o.settle, o.shaping)
 def command(
-    archive: str, name: str, count: int, amount: float, posterior: str | None, model: str, seed: int, **output: Any
-) -> None:
+    archive: str, name: str, count: int, amount: float, posterior: str | None, settle: bool, model: str, seed: int,
+    **output: Any,
+) -> None:  # fmt: skip
     """Make shapes similar to the one called NAME (or of that number, or in that file) in ARCHIVE.
 
     Bits that change the shape little flip more often than bits that change it much, so that all contribute
@@ -29,4 +30,5 @@ def command(
     from pcbin.collection import Collection
 
     with Collection(archive, model) as collection:
-        give(collection.vary(name, count, amount=amount, posterior=posterior, seed=seed), collection.codec, **output)
+        made = collection.vary(name, count, amount=amount, posterior=posterior, settle=settle, seed=seed)
+        give(made, collection.codec, **output)

@@ -127,7 +127,10 @@ def test_sample_is_of_the_shipped_prior(run, tmp_path):
     told = run("sample", tmp_path / "a.pcb", "-n", 8, "--json")
     assert len(told["records"]) == 8
     shipped = prior_of(load())
-    assert shipped.surprise(codes_of(tmp_path / "a.pcb")[0]) < 80
+    assert np.array_equal(codes_of(tmp_path / "a.pcb")[0], shipped.sample(8, temperature=0.5))
+    run("sample", tmp_path / "c.pcb", "-n", 8, "--temperature", 1)
+    assert np.array_equal(codes_of(tmp_path / "c.pcb")[0], shipped.sample(8))
+    assert shipped.surprise(codes_of(tmp_path / "c.pcb")[0]) < 80
     label = sorted(shipped.labels)[0]
     run("sample", tmp_path / "b.pcb", "-n", 8, "--label", label, "--temperature", 0.7)
     assert shipped.of(label).surprise(codes_of(tmp_path / "b.pcb")[0]) < 80
@@ -184,6 +187,14 @@ def test_combine_glues_clouds_and_adds_codes(run, model, collection, cloud, tmp_
     assert np.array_equal(np.unpackbits(codes_of(tmp_path / "sum.pcb")[0]), np.clip(a - b + c, 0, 1))
 
 
+@pytest.mark.parametrize("verb", [("vary", "0"), ("interpolate", "0", "1"), ("combine", "0", "1", "2", "--arithmetic")])
+def test_what_comes_of_codes_can_be_settled(run, model, collection, verb):
+    name, *arguments = verb
+    raw, settled = (run(name, collection, *arguments, *how, "--json", *model) for how in ((), ("--settle",)))
+    assert raw != settled
+    assert [row["name"] for row in raw["records"]] == [row["name"] for row in settled["records"]]
+
+
 @pytest.mark.parametrize("options", [(), ("--glue", "x", "--arithmetic"), ("--arithmetic",)])
 def test_combine_wants_one_way(run, model, collection, options):
     with pytest.raises(errors.UsageError):
@@ -221,6 +232,15 @@ def test_search_reads_as_it_is_told(run, model, collection, cloud, tmp_path):
     assert list(many["queries"]) == [str(tmp_path / "cloud.bin")]
 
 
+def test_search_takes_a_mesh(run, model, collection, tmp_path):
+    pytest.importorskip("trimesh", reason="needs pcbin[mesh]")
+    (tmp_path / "corner.obj").write_text("v 0 0 0\nv 2 0 0\nv 0 2 0\nv 0 0 2\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n")
+    options = ("-k", 3, "--picture", tmp_path / "p.png", "--json", *model)
+    told = run("search", collection, tmp_path / "corner.obj", *options)
+    assert len(told["records"]) == 3
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_search_hands_out_what_it_finds(run, model, collection, tmp_path):
     run("search", collection, "table/28", "-k", 2, "-o", tmp_path / "found", *model)
     assert (
@@ -237,7 +257,7 @@ def test_dedupe_lists_groups_and_keeps_the_first(run, collection, tmp_path):
     assert "table/28" in names
     assert "table/29" not in names
     assert frames[28].centre == pytest.approx([84, 85, 86], abs=1e-5)
-    assert "1 of 30 records are surplus" in run("dedupe", collection)
+    assert run("dedupe", collection).splitlines() == ["table/28: table/29", "1 groups, 1 of 30 records are surplus"]
 
 
 def test_dedupe_is_confirmed_by_shape(run, model, tmp_path, tiny_model):
