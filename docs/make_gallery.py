@@ -56,7 +56,7 @@ ITEMS = [  # picture, what it shows, the command that drew it
     (
         "sample-like.png",
         "New shapes from a prior fitted to the codes of a collection, asked for those like some of its records.",
-        "pcbin sample like.pcb -n 16 --like shapes.pcb --only 'infinigen/*Chair*' --picture {}",
+        "pcbin sample like.pcb -n 16 --like shapes.pcb --only '*[Cc]hair*' --picture {}",
     ),
     (
         "vary.png",
@@ -64,9 +64,9 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "pcbin vary samples.pcb chair -n 7 --amount 0.1 --picture {}",
     ),
     (
-        "vary-settled.png",
-        "The same shapes, encoded anew: smoother, and plainer.",
-        "pcbin vary samples.pcb chair -n 7 --amount 0.1 --settle --picture {}",
+        "vary-raw.png",
+        "The same, their bits as they were flipped, not encoded anew.",
+        "pcbin vary samples.pcb chair -n 7 --amount 0.1 --no-settle --picture {}",
     ),
     (
         "interpolate.png",
@@ -86,9 +86,9 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --picture {}",
     ),
     (
-        "arithmetic-settled.png",
-        "The same, and what comes of it encoded anew.",
-        "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --settle --picture {}",
+        "arithmetic-raw.png",
+        "The same, the bits of what comes of it as they are.",
+        "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --no-settle --picture {}",
     ),
     (
         "search.png",
@@ -136,7 +136,7 @@ ITEMS = [  # picture, what it shows, the command that drew it
 TEN = {  # of the test split: what it is, and its pool, label and name
     "animal": "quaternius/animals_pack/Bull",
     "boat": "quaternius/ships_pack/Viking_boat",
-    "person": "games/kenney city-characters/kenney-city-characters-character-male-e",
+    "person": "games/kenney city/kenney-city-characters-character-male-e",
     "guitar": "basemesh/acoustic_guitar/basemesh-acoustic_guitar",
     "plant": "kenney/nature/kenney-nature-tree_pineSmallA",
     "tool": "quaternius/rpg_items_pack/Axe_small",
@@ -201,7 +201,7 @@ def main() -> None:
                 print(f"no model {other[0]}: no {picture}")
                 continue
             print(command.format(picture), flush=True)
-            pcbin.main([*shlex.split(command.format(path))[1:], "--force"], standalone_mode=False)
+            pcbin.main([*shlex.split(command.format(path))[1:], "--force", "--quiet"], standalone_mode=False)
             text.append(shown(picture, caption, command.format(picture)))
             if picture == "originals.png":
                 draw_ten(PICTURES / "ten.png")

@@ -248,7 +248,7 @@ class Collection:
 
     def vary(
         self, query: Query, n: int = 8, *, amount: float = 0.1, posterior: Query | None = None,
-        settle: bool = False, seed: int = 0,
+        settle: bool = True, seed: int = 0,
     ) -> Shapes:  # fmt: skip
         """n shapes similar to one, see `algebra.Algebra.vary`. Columns "bits" or "distance", and "CD": how far from it.
 
@@ -262,7 +262,7 @@ class Collection:
             source = normalise(read_one(posterior), self.codec.points, seed=seed, turn=turn)[0]
             doubt = self.codec.model.doubt(source[None])[0]
         codes = self.algebra.vary(code, n, amount, self.codec.decode, doubt, seed=seed)
-        codes = self.codec.settle(codes) if settle else codes
+        codes, facts = self._settled(codes, settle)
         shape, *shapes = self.codec.decode(np.concatenate([code[None], codes]))
         stem = query.rpartition("/")[2] if isinstance(query, str) else "shape"
         return Shapes(
@@ -273,6 +273,7 @@ class Collection:
                 self.algebra.measure: self.algebra.apart(codes, code),
                 "CD": [unit_chamfer(shape, other) for other in shapes],
             },
+            facts=facts,
             given=[cloud],
         )
 
@@ -287,15 +288,18 @@ class Collection:
         start, _, first = self.look_up(a, seed)
         end, _, last = self.look_up(b, seed)
         path = self.algebra.interpolate(start, end, steps, self.codec.decode, shuffled=shuffled, seed=seed)
-        if settle and len(path) > 2:
-            path[1:-1] = self.codec.settle(path[1:-1])
+        path[1:-1], told = self._settled(path[1:-1], settle)
         sizes = latent.step_sizes(path, self.codec.decode)
         return Shapes(
             path,
             [f"step-{i:03}" for i in range(len(path))],
             None if first is None or last is None else latent.frames_between(first, last, len(path)),
             columns={"CD from the one before": [0.0, *sizes.tolist()]},
-            facts={"CD of a step, mean": float(sizes.mean()), "spread (deviation / mean)": latent.spread(sizes)},
+            facts={
+                "CD of a step, mean": float(sizes.mean()),
+                "spread (deviation / mean)": latent.spread(sizes),
+                **told,
+            },
         )
 
     def glue(self, a: Query, b: Query, axis: int = 2, at: float = 0.0, *, seed: int = 0) -> Shapes:
@@ -309,13 +313,20 @@ class Collection:
         given = [cloud_a, cloud_b, glued]
         return Shapes(code, ["combined"], _alone(frame), facts={"CD from the glued points": away}, given=given)
 
-    def arithmetic(self, a: Query, b: Query, c: Query, *, settle: bool = False, seed: int = 0) -> Shapes:
+    def arithmetic(self, a: Query, b: Query, c: Query, *, settle: bool = True, seed: int = 0) -> Shapes:
         """The one shape a - b + c, latent by latent, at the place of c; with `settle` encoded anew, see
         `Codec.settle`."""
         (code_a, *_), (code_b, *_), (code_c, _, frame) = found = [self.look_up(key, seed) for key in (a, b, c)]
-        code = self.algebra.arithmetic(code_a, code_b, code_c)[None]
-        code = self.codec.settle(code) if settle else code
-        return Shapes(code, ["combined"], _alone(frame), given=[cloud for _, cloud, _ in found])
+        code, facts = self._settled(self.algebra.arithmetic(code_a, code_b, code_c)[None], settle)
+        return Shapes(code, ["combined"], _alone(frame), facts=facts, given=[cloud for _, cloud, _ in found])
+
+    def _settled(self, codes: Codes, settle: bool) -> tuple[Codes, dict[str, str]]:
+        """Codes encoded anew where that is asked for; as they are, and a fact, where the model has no encoder here."""
+        if not settle or not len(codes):
+            return codes, {}
+        if self.codec.model.config.encoder is None:
+            return codes, {"encoded anew": "no, the archive carries the decoder alone"}
+        return self.codec.settle(codes), {}
 
     def prior(
         self, *, only: Iterable[str] = (), label: str | None = None, sizes: Sequence[int] = SIZES, seed: int = 0

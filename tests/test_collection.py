@@ -10,7 +10,7 @@ from pcbin.archive import Batch
 from pcbin.codec import Codec
 from pcbin.collection import Collection, annotate, at_hand, load_for, select
 from pcbin.errors import CloudError, ModelError, OutputError, RecordError
-from pcbin.model import cut_decoder, load, registry
+from pcbin.model import cut_decoder, load, loads, registry
 from pcbin.shapes import Shapes, header_of, save
 from pcbin.sources import read_one, read_some
 
@@ -204,10 +204,10 @@ def test_what_is_settled_is_what_the_encoder_makes_of_what_the_codes_show(make):
         def anew(codes):
             return codec.model.codes(codec.decode(codes))
 
-        made = collection.arithmetic("a", "b", "c")
-        assert np.array_equal(collection.arithmetic("a", "b", "c", settle=True).codes, anew(made.codes))
-        varied = collection.vary("a", 3)
-        settled = collection.vary("a", 3, settle=True)
+        made = collection.arithmetic("a", "b", "c", settle=False)
+        assert np.array_equal(collection.arithmetic("a", "b", "c").codes, anew(made.codes))
+        varied = collection.vary("a", 3, settle=False)
+        settled = collection.vary("a", 3)
         assert np.array_equal(settled.codes, anew(varied.codes))
         assert settled.columns["bits"] == np.bitwise_count(settled.codes ^ collection.codes[0]).sum(axis=1).tolist()
         way = collection.interpolate("a", "b", 3)
@@ -215,3 +215,11 @@ def test_what_is_settled_is_what_the_encoder_makes_of_what_the_codes_show(make):
         assert np.array_equal(between.codes[[0, -1]], way.codes[[0, -1]])
         assert np.array_equal(between.codes[1:-1], anew(way.codes[1:-1]))
         assert len(collection.interpolate("a", "b", 1, settle=True)) == 2
+
+
+def test_without_an_encoder_codes_stay_as_made_and_that_is_told(make, tiny_model):
+    with make(names=list("abcd")) as whole:
+        decoder = loads(cut_decoder(load(tiny_model).weights))
+        made = Collection(whole.archive, decoder).arithmetic("a", "b", "c")
+        assert np.array_equal(made.codes, whole.arithmetic("a", "b", "c", settle=False).codes)
+        assert made.facts == {"encoded anew": "no, the archive carries the decoder alone"}

@@ -11,7 +11,7 @@ from pcbin.cli import options as o
 shuffled = click.option("--random", "shuffled", is_flag=True, help="Flip the bits in random order, to compare.")
 
 
-@o.verb(o.archive, click.argument("a"), click.argument("b"), o.steps(), shuffled, o.settle, o.shaping)
+@o.verb(o.archive, click.argument("a"), click.argument("b"), o.steps(), shuffled, o.settle(False), o.shaping)
 def command(
     archive: str, a: str, b: str, steps: int, shuffled: bool, settle: bool, model: str, seed: int, **output: Any
 ) -> None:

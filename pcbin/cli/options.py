@@ -169,7 +169,6 @@ sources = _option("--sources", type=readable, metavar="DIR", help="Where the clo
 force = _option("--force", "overwrite", is_flag=True, help="Replace what exists.")
 format = _option("--format", type=click.Choice(FORMATS), default="ply", show_default=True, help="Of cloud files.")
 picture = _option("--picture", type=png_place, metavar="FILE.png", help="Draw the shapes.")
-settle = _option("--settle", is_flag=True, help="Encode the results anew: nearer to what the model knows, and plainer.")
 into = _option("-o", "--out", type=place, help="Where shapes go: an archive if it ends in .pcb, else files.")
 
 
@@ -181,6 +180,16 @@ def count(default: int, help: str = "How many.") -> Parameter:
 def k(default: int | None = 10, help: str = "How many.") -> Parameter:
     """-k, how many groups or neighbours."""
     return _option("-k", default=default, show_default=default is not None, type=click.IntRange(1), help=help)
+
+
+def settle(default: bool) -> Parameter:
+    """Whether what is made of codes is encoded anew."""
+    return _option(
+        "--settle/--no-settle",
+        default=default,
+        show_default=True,
+        help="Encode the results anew: nearer to what the model knows, and plainer.",
+    )
 
 
 def steps() -> Parameter:

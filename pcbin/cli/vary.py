@@ -16,7 +16,7 @@ posterior = click.option(
 )
 
 
-@o.verb(o.archive, click.argument("name"), o.count(8), amount, posterior, o.settle, o.shaping)
+@o.verb(o.archive, click.argument("name"), o.count(8), amount, posterior, o.settle(True), o.shaping)
 def command(
     archive: str, name: str, count: int, amount: float, posterior: str | None, settle: bool, model: str, seed: int,
     **output: Any,

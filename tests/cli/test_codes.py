@@ -148,7 +148,8 @@ def test_sample_is_judged_by_real_clouds(run, model, tmp_path, cloud):
 
 
 def test_vary_flips_some_bits_and_stays_in_place(run, model, collection, tmp_path):
-    told = run("vary", collection, "lamp/12", "-n", 6, "--amount", 0.1, "-o", tmp_path / "v.pcb", "--json", *model)
+    how = ("-n", 6, "--amount", 0.1, "--no-settle")
+    told = run("vary", collection, "lamp/12", *how, "-o", tmp_path / "v.pcb", "--json", *model)
     codes, names, frames = codes_of(tmp_path / "v.pcb")
     with archive.open(collection) as source:
         record = source["lamp/12"]
@@ -181,7 +182,7 @@ def test_interpolate_goes_from_one_to_the_other_with_their_frames(run, model, co
 def test_combine_glues_clouds_and_adds_codes(run, model, collection, cloud, tmp_path):
     run("combine", collection, cloud, "lamp/10", "--glue", "z", "-o", tmp_path / "glued", *model)
     assert len(next(files.read(tmp_path / "glued" / "combined.ply"))) == 2048
-    run("combine", collection, "0", "1", "2", "--arithmetic", "-o", tmp_path / "sum.pcb", *model)
+    run("combine", collection, "0", "1", "2", "--arithmetic", "--no-settle", "-o", tmp_path / "sum.pcb", *model)
     with archive.open(collection) as source:
         a, b, c = (np.unpackbits(source[i].code).astype(int) for i in range(3))
     assert np.array_equal(np.unpackbits(codes_of(tmp_path / "sum.pcb")[0]), np.clip(a - b + c, 0, 1))
@@ -190,7 +191,7 @@ def test_combine_glues_clouds_and_adds_codes(run, model, collection, cloud, tmp_
 @pytest.mark.parametrize("verb", [("vary", "0"), ("interpolate", "0", "1"), ("combine", "0", "1", "2", "--arithmetic")])
 def test_what_comes_of_codes_can_be_settled(run, model, collection, verb):
     name, *arguments = verb
-    raw, settled = (run(name, collection, *arguments, *how, "--json", *model) for how in ((), ("--settle",)))
+    raw, settled = (run(name, collection, *arguments, how, "--json", *model) for how in ("--no-settle", "--settle"))
     assert raw != settled
     assert [row["name"] for row in raw["records"]] == [row["name"] for row in settled["records"]]
 
