@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pcbin.cloud import POINTS, THINNING, Frame, _farthest, clean, normalise, resample
+from pcbin.cloud import BLOCK, POINTS, THINNING, WIDE, Frame, _farthest, clean, normalise, resample
 from pcbin.errors import CloudError, UsageError
 
 coordinates = st.floats(-1e300, 1e300, allow_subnormal=True)
@@ -111,6 +111,19 @@ class TestFrame:
         points = np.array([[-128, 0, 0], [127, 0, 0]], np.int8)
         assert Frame.of(points).radius == 127.5
         assert np.abs(Frame.of(points).to_unit(points)).max() == 1
+
+    @pytest.mark.parametrize("count", [1, WIDE - 1, WIDE, WIDE + 1, BLOCK + 3, 2 * BLOCK])
+    @pytest.mark.parametrize("dtype", ["f4", "f8", "i4"])
+    def test_large_clouds_are_bounded_as_small_ones(self, count, dtype):
+        """Rows and blocks of points change nothing, wherever the outermost point stands."""
+        points = (np.random.default_rng(count).normal(size=(count, 3)) * 1000).astype(dtype)
+        for place in {0, count // 2, count - 1}:
+            points[place] = 10_000 + place, -20_000, 0
+            low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+            frame = Frame.of(np.asfortranarray(points) if place else points)
+            assert (frame.centre == low / 2 + high / 2).all()
+            distances = np.linalg.norm(points - frame.centre, axis=1)
+            assert frame.radius == pytest.approx(distances.max(), rel=1e-12)
 
 
 class TestResample:

@@ -10,6 +10,7 @@ from pcbin.archive.packing import BytesColumn, Cursor, blob, planes
 
 MAX_NAME = 4096  # bytes of UTF-8
 MAX_NAMES = 1 << 20  # bytes of all names of a column
+COMPARED = 4  # last bytes of a name that are looked for in all names at once
 HEAD_EVERY = 64  # every name with a number divisible by this is a head, the others share its beginning
 
 
@@ -96,9 +97,11 @@ class NameColumn(BytesColumn):
 
     def find(self, name: bytes) -> list[int]:
         """The numbers in this chunk of the records with that name; one, or none, in a sound archive."""
-        same_length = np.flatnonzero(self.shared + self.own == len(name))
-        last = np.frombuffer(self.text, np.uint8)[np.maximum(self.ends[same_length] - 1, 0)]
-        likely = same_length[(self.own[same_length] == 0) | (last == name[-1])]
+        text = np.frombuffer(self.text, np.uint8)
+        likely = np.flatnonzero(self.shared + self.own == len(name))
+        for back in range(1, min(len(name), COMPARED) + 1):
+            last = text[np.maximum(self.ends[likely] - back, 0)]
+            likely = likely[(self.own[likely] < back) | (last == name[-back])]
         return [i for i in likely.tolist() if self.raw(i) == name]
 
 

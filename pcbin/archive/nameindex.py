@@ -31,6 +31,7 @@ READ_AHEAD = 1 << 16
 RECENT = 1 << 13  # hashes of names not yet sorted
 RUN = 1 << 18  # hashes of names in one sorted run
 MOST_IN_PAGE = 1 << 16
+Hashed = tuple[NDArray[np.uint64], NDArray[np.uint64]]  # hashes, ascending, and the chunk of each
 PAGE_ENTRY = np.dtype([("length", "<u4"), ("records", "<u4"), ("crc", "<u4")])
 
 
@@ -164,13 +165,7 @@ def page_of(head: bytes, hashed: int) -> Page:
     return Page(start, start + int(entry["length"]), int(entry["records"]), int(entry["crc"]), page << (32 - bits))
 
 
-def look_up(page: Page, data: bytes, name: bytes) -> list[int]:
-    """The chunks, counted from the part's first, that hold a name with this name's hash."""
-    hashes, chunks = unpack_page(page, data)
-    return sorted(set(chunks[hashes == np.uint64(zlib.crc32(name))].tolist()))
-
-
-def unpack_page(page: Page, data: bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def unpack_page(page: Page, data: bytes) -> Hashed:
     """The hashes of a page, ascending, and the chunk of each."""
     if crc(data) != page.crc or page.records > MOST_IN_PAGE:
         bad("the index of names does not match its checksum")
@@ -186,6 +181,13 @@ class Lookup:
     def __init__(self, source: Source, footer: layout.Footer) -> None:
         self._source, self._footer = source, footer
         self._fences: dict[int, list[tuple[bytes, bytes]]] = {}
+        self._heads: dict[int, tuple[layout.Block, bytes]] = {}  # page tables, checked
+        self._last: tuple[tuple[int, int], Hashed] | None = None  # the page that was unpacked last, and its place
+
+    def all_candidates(self, names: Iterable[bytes]) -> Iterator[tuple[bytes, Iterator[int]]]:
+        """Names in the order of their hashes, so that no page is unpacked twice, and the chunks that may hold each."""
+        for name in sorted(names, key=crc):
+            yield name, self.candidates(name)
 
     def candidates(self, name: bytes) -> Iterator[int]:
         """The chunks that may hold a name."""
@@ -225,18 +227,26 @@ class Lookup:
         return self._fences[row]
 
     def _page(self, row: int, name: bytes) -> list[int]:
-        block, data = self.block(row, READ_AHEAD)
-        size = table_size(page_bits(data))
-        if size > len(data):
-            block, data = self.block(row, size)
-        head = data[:size]
-        if crc(head) != block.crc:
-            bad("the index of names does not match its checksum")
+        block, head = self._head(row)
         page = page_of(head, crc(name))
         if page.end > block.length:
             bad("the index of names is cut off")
-        packed = self._source.read(block.offset + layout.BLOCK_SIZE + page.start, page.end - page.start)
-        return look_up(page, packed, name)
+        if self._last is None or self._last[0] != (row, page.base):
+            packed = self._source.read(block.offset + layout.BLOCK_SIZE + page.start, page.end - page.start)
+            self._last = (row, page.base), unpack_page(page, packed)
+        hashes, chunks = self._last[1]
+        return sorted(set(chunks[hashes == np.uint64(crc(name))].tolist()))
+
+    def _head(self, row: int) -> tuple[layout.Block, bytes]:
+        if row not in self._heads:
+            block, data = self.block(row, READ_AHEAD)
+            size = table_size(page_bits(data))
+            if size > len(data):
+                block, data = self.block(row, size)
+            if crc(data[:size]) != block.crc:
+                bad("the index of names does not match its checksum")
+            self._heads[row] = block, data[:size]
+        return self._heads[row]
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,23 @@ def test_any_name_is_found(tmp_path: Path, kind: str) -> None:
         for i in [0, n - 1, *random.Random(1).sample(range(n), 50)]:
             assert opened.find(every[i]) == i
             assert every[i] + "x" not in opened
+        asked = [5, n - 1, 0, 5, *random.Random(2).sample(range(n), 300)]
+        assert opened.find_all([every[i] for i in asked]) == asked
+        assert [record.index for record in opened[[every[i] for i in asked[:9]]]] == asked[:9]
+        with pytest.raises(RecordError, match="no record named 'missing'"):
+            opened[[every[3], "missing"]]
         assert archive.verify(opened) == []
+
+
+def test_many_names_read_no_chunk_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 40_000
+    every = names("random", n)
+    with archive.open(write(tmp_path / "a.pcb", Batch(np.zeros((n, 16), np.uint8), every))) as opened:
+        reads: list[int] = []
+        read = opened.source.read
+        monkeypatch.setattr(opened.source, "read", lambda at, length: (reads.append(at), read(at, length))[1])
+        opened.find_all(every[::100])
+    assert len(reads) == len(set(reads)) < 40  # of 10 chunks, 8 pages of hashes and their table
 
 
 @pytest.mark.parametrize("kind", ["sorted", "random"])
@@ -172,6 +188,6 @@ def test_columns_are_arrays_and_records_values(tmp_path: Path) -> None:
         assert [r.index for r in opened[mask]] == [r.index for r in opened[[0, 5, -1]]] == [0, 5, 10]
         assert [r.index for r in opened[8:]] == [8, 9, 10]
         assert opened[[]] == []
-        for key in ([[0]], [0.5], [True], ["a"]):
+        for key in ([[0]], [0.5], [True], [["part/cloud_00004"]]):
             with pytest.raises(UsageError):
                 opened[key]
