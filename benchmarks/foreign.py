@@ -18,8 +18,9 @@ import numpy as np
 
 from pcbin.cloud import Frame
 from pcbin.codec import Codec
-from pcbin.metrics import unit_chamfer
 from pcbin.model import load
+from pcbin.neighbours import chamfer
+from pcbin.train.splits import halves
 
 HELD = 4096
 Rng = np.random.Generator
@@ -98,6 +99,12 @@ KINDS: dict[str, Callable[[Rng], np.ndarray]] = {
 }
 
 
+def units(kind: str, count: int) -> np.ndarray:
+    """So many clouds of a kind, (count, 4096, 3) float32, in the unit sphere."""
+    made = (KINDS[kind](np.random.default_rng(seed)) for seed in range(count))
+    return np.stack([Frame.of(points).to_unit(points) for points in made])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", nargs="?", default="shapes-128")
@@ -113,15 +120,10 @@ def main() -> None:
         return
     codec = Codec(load(arguments.model), arguments.effort)
     print(f"{'kind':26}{'CD e-4':>9}{'floor':>9}{'x floor':>9}")
-    for kind, make in KINDS.items():
-        distances, floors = [], []
-        for seed in range(arguments.count):
-            points = make(np.random.default_rng(seed))
-            unit = Frame.of(points).to_unit(np.random.default_rng(seed).permutation(points))
-            cloud, other = unit[: codec.points], unit[codec.points : 2 * codec.points]
-            distances.append(unit_chamfer(cloud, codec.decode(codec.encode(cloud[None]))[0]))
-            floors.append(unit_chamfer(cloud, other))
-        distance, floor = np.mean(distances) * 1e4, np.mean(floors) * 1e4
+    for kind in KINDS:
+        clouds, others = halves(units(kind, arguments.count))
+        distance = codec.measure(clouds)[1].mean() * 1e4
+        floor = chamfer(clouds, others).mean() * 1e4
         print(f"{kind:26}{distance:9.1f}{floor:9.1f}{distance / floor:9.1f}")
 
 

@@ -53,6 +53,7 @@ VERBS = {  # extra: what it is for
     "arrow": [("pcbin", "export", "a.pcb", "a.parquet"), ("pcbin", "import", "a.parquet", "b.pcb")],
     "ray": [("pcbin", "compress", "in", "out.pcb", "--engine", "ray", *MODEL)],
     "s3": [("pytest", "-q", HERE / "pipeline" / "test_s3.py")],
+    "bench": [("pytest", "-q", HERE / "benchmarks")],
     "search": [("pytest", "-q", HERE / "test_search.py")],
     "train": [("pytest", "-q", HERE / "train" / "test_loop.py")],
 }
