@@ -70,8 +70,8 @@ def retrieval(
 def settled(codec: Codec, held: NDArray[np.uint8], real: NDArray[np.float32]) -> None:
     """Whether codes made by hand are better for being encoded anew, by the encoder alone and with the search: how far
     what they show moves, how far the encoder is from showing it again, and how good it is as a set."""
-    a, b, c = held[: 3 * HAND].reshape(3, HAND, -1)
-    paths = [latent.interpolate(*ends, 4, codec.decode)[1:-1] for ends in zip(a, b, strict=True)]
+    a, b, c = np.split(held[: 3 * min(HAND, len(held) // 3)], 3)
+    paths = [latent.interpolate(*ends, 4, codec.decode)[1:-1] for ends in zip(a[:10], b[:10], strict=True)]
     made = {
         "held-out codes": np.concatenate([a, b, c]),
         "A - B + C": np.concatenate([latent.arithmetic(*three) for three in ((a, b, c), (b, c, a), (c, a, b))]),
@@ -146,18 +146,18 @@ def main() -> None:
         rows.append([name, surprise, cd(judged.mmd), f"{judged.coverage:.3f}", f"{judged.accuracy:.3f}"])
     print("\n".join(table(rows)))
 
-    print(f"\nencoded anew, 3 x {HAND} codes (x 1e4)")
+    print("\nencoded anew: codes of held-out shapes, and what is made of them (x 1e4)")
     settled(codec, rng.permutation(held), real)
 
     print("\ninterpolation, 8 steps between 20 pairs of held-out shapes: deviation / mean of the steps' CD")
     pairs = rng.permutation(len(held))[:40].reshape(20, 2)
-    spreads: dict[str, list[float]] = {"equal change": [], "random order": []}
+    spreads: dict[str, list[float]] = {}
     for a, b in held[pairs]:
-        for name, path in zip(
-            spreads, (latent.interpolate(a, b, 8, codec.decode), latent.shuffled_path(a, b, 8)), strict=True
-        ):
-            steps = latent.step_sizes(path, codec.decode)
-            spreads[name].append(float(steps.std() / steps.mean()))
+        even = latent.interpolate(a, b, 8, codec.decode)
+        anew = np.concatenate([even[:1], codec.settle(even[1:-1]), even[-1:]])
+        paths = {"equal change": even, "... encoded anew": anew, "random order": latent.shuffled_path(a, b, 8)}
+        for name, path in paths.items():
+            spreads.setdefault(name, []).append(latent.spread(latent.step_sizes(path, codec.decode)))
     print("\n".join(table([["order", "spread"], *([name, f"{np.mean(s):.3f}"] for name, s in spreads.items())])))
 
 

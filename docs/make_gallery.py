@@ -86,9 +86,9 @@ ITEMS = [  # picture, what it shows, the command that drew it
         "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --picture {}",
     ),
     (
-        "arithmetic-raw.png",
-        "The same, the bits of what comes of it as they are.",
-        "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --no-settle --picture {}",
+        "arithmetic-settled.png",
+        "The same, and what comes of it encoded anew: smoother, with less of what was asked for.",
+        "pcbin combine samples.pcb padded-chair wooden-chair bar-chair --arithmetic --settle --picture {}",
     ),
     (
         "search.png",

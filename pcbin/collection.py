@@ -313,7 +313,7 @@ class Collection:
         given = [cloud_a, cloud_b, glued]
         return Shapes(code, ["combined"], _alone(frame), facts={"CD from the glued points": away}, given=given)
 
-    def arithmetic(self, a: Query, b: Query, c: Query, *, settle: bool = True, seed: int = 0) -> Shapes:
+    def arithmetic(self, a: Query, b: Query, c: Query, *, settle: bool = False, seed: int = 0) -> Shapes:
         """The one shape a - b + c, latent by latent, at the place of c; with `settle` encoded anew, see
         `Codec.settle`."""
         (code_a, *_), (code_b, *_), (code_c, _, frame) = found = [self.look_up(key, seed) for key in (a, b, c)]

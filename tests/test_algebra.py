@@ -83,7 +83,7 @@ def test_variations(collection: Collection, model: Model) -> None:
 
 
 def test_arithmetic(collection: Collection) -> None:
-    made = collection.arithmetic("a/1", "a/2", "b/30", settle=False)
+    made = collection.arithmetic("a/1", "a/2", "b/30")
     vectors = collection.algebra.vectors(collection.codes)
     np.testing.assert_allclose(
         collection.algebra.vectors(made.codes)[0], vectors[1] - vectors[2] + vectors[30], atol=0.2

@@ -17,7 +17,7 @@ at = click.option("--at", default=0.0, show_default=True, help="Where the plane 
 arithmetic = click.option("--arithmetic", is_flag=True, help="A - B + C on the bits.")
 
 
-@o.verb(o.archive, *inputs, glue, at, arithmetic, o.settle(True), o.shaping)
+@o.verb(o.archive, *inputs, glue, at, arithmetic, o.settle(False), o.shaping)
 def command(
     archive: str, a: str, b: str, c: str | None, glue: str | None, at: float, arithmetic: bool, settle: bool,
     model: str, seed: int, **output: Any,

@@ -182,7 +182,7 @@ def test_interpolate_goes_from_one_to_the_other_with_their_frames(run, model, co
 def test_combine_glues_clouds_and_adds_codes(run, model, collection, cloud, tmp_path):
     run("combine", collection, cloud, "lamp/10", "--glue", "z", "-o", tmp_path / "glued", *model)
     assert len(next(files.read(tmp_path / "glued" / "combined.ply"))) == 2048
-    run("combine", collection, "0", "1", "2", "--arithmetic", "--no-settle", "-o", tmp_path / "sum.pcb", *model)
+    run("combine", collection, "0", "1", "2", "--arithmetic", "-o", tmp_path / "sum.pcb", *model)
     with archive.open(collection) as source:
         a, b, c = (np.unpackbits(source[i].code).astype(int) for i in range(3))
     assert np.array_equal(np.unpackbits(codes_of(tmp_path / "sum.pcb")[0]), np.clip(a - b + c, 0, 1))
