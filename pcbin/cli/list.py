@@ -49,4 +49,5 @@ def _fields(record: Record) -> dict[str, Any]:
         turn = None if record.frame.turn is None else record.frame.turn.tolist()
         fields |= {"centre": record.frame.centre.tolist(), "radius": record.frame.radius, "turn": turn}
     fields |= {"points": record.points, "distortion": _distortion(record)}
-    return fields | {"stored": record.stored_points, "meta": record.meta}
+    colour = None if record.colour is None else record.colour.tolist()
+    return fields | {"stored": record.stored_points, "colour": colour, "meta": record.meta}

@@ -51,7 +51,7 @@ def of_stored(attributes: Kept, points: NDArray[np.float64], frame: Frame, store
     if not isinstance(stored, Quantised):
         return attributes
     means = {name: stored.means(frame.to_unit(points), values) for name, values in attributes.items()}
-    if "normals" in means:
+    if "normals" in means and attributes["normals"].dtype.kind == "f":
         lengths = np.linalg.norm(means["normals"], axis=1, keepdims=True)
         means["normals"] = np.divide(means["normals"], lengths, out=means["normals"], where=lengths > 0)
     return {name: _as(values, attributes[name].dtype) for name, values in means.items()}

@@ -7,8 +7,10 @@ import pytest
 
 from pcbin import archive, files
 from pcbin.cli import report
+from pcbin.cloud import Frame
 from pcbin.errors import UsageError
 from pcbin.pipeline import append, attributes, compress, decompress
+from pcbin.quantised import quantise
 
 RANDOM = np.random.default_rng(0)
 POINTS = RANDOM.random((3000, 3)).astype(np.float32)
@@ -70,6 +72,27 @@ def test_cells_have_the_mean_of_theirs(scans: Path, tmp_path: Path, tiny_model: 
         np.testing.assert_allclose(np.linalg.norm(record.normals, axis=1), 1, atol=1e-6)
     decompress(tmp_path / "a.pcb", tmp_path / "out", model=tiny_model)
     np.testing.assert_array_equal(back(tmp_path / "out", "both").attributes["colours"], record.colours)
+
+
+def test_means_of_whole_numbers_are_whole(tmp_path: Path, tiny_model: Path) -> None:
+    cloud = files.Cloud(POINTS, {"normals": np.rint(127 * NORMALS).astype(np.int8)})
+    frame = Frame.of(POINTS)
+    cells = quantise(frame.to_unit(POINTS), 0.2)
+    kept = attributes.of_stored(attributes.read(cloud, len(POINTS)), POINTS.astype(np.float64), frame, cells)
+    assert kept["normals"].dtype == np.int8
+    assert np.median(np.linalg.norm(kept["normals"].astype(float), axis=1)) > 100
+
+
+def test_what_is_extracted_keeps_them(scans: Path, tmp_path: Path, tiny_model: Path) -> None:
+    compress(scans, tmp_path / "a.pcb", model=tiny_model, max_cd=0, keep=EITHER)
+    archive.extract(tmp_path / "a.pcb", tmp_path / "b.pcb", [2, 0])
+    with archive.open(tmp_path / "a.pcb") as before, archive.open(tmp_path / "b.pcb") as after:
+        assert len(after) == 2
+        for record in after:
+            assert record.name is not None
+            old = before[record.name]
+            for name in (*EITHER, "colour"):
+                np.testing.assert_array_equal(getattr(record, name), getattr(old, name))
 
 
 def test_of_codes_a_colour_is_left_and_the_rest_is_told(scans: Path, tmp_path: Path, tiny_model: Path) -> None:
