@@ -157,7 +157,7 @@ def main() -> None:
         anew = np.concatenate([even[:1], codec.settle(even[1:-1]), even[-1:]])
         paths = {"equal change": even, "... encoded anew": anew, "random order": latent.shuffled_path(a, b, 8)}
         for name, path in paths.items():
-            spreads.setdefault(name, []).append(latent.spread(latent.step_sizes(path, codec.decode)))
+            spreads.setdefault(name, []).append(latent.spread(latent.step_sizes(codec.decode(path))))
     print("\n".join(table([["order", "spread"], *([name, f"{np.mean(s):.3f}"] for name, s in spreads.items())])))
 
 

@@ -60,15 +60,18 @@ def ladder(arguments: argparse.Namespace) -> Rows:
     print(f"| pool | clouds | {' | '.join(f'{codec.size} bytes' for codec in codecs)} | floor |")
     print("|---" * (len(codecs) + 3) + "|")
     every = []
+    rows: Rows = []
     for name, clouds, others in held_out(arguments.pools, arguments.count):
-        found = [codec.measure(clouds)[1] for codec in codecs]
+        codes, distances = codecs[0].measure(clouds)
+        found = [distances, *(codec.deepen(clouds, codes)[1] for codec in codecs[1:])]
         every.append(np.stack([*found, unit_chamfer(clouds, others)]))
+        rows += [(name, codec.size, float(row.mean())) for codec, row in zip(codecs, found, strict=True)]
         print(f"| {name} | {len(clouds)} |", *(f"{1e4 * row.mean():.1f} |" for row in every[-1]), flush=True)
     means = 1e4 * np.concatenate(every, axis=1).mean(axis=1)
     count = sum(block.shape[1] for block in every)
     print(f"| all | {count} |", *(f"{mean:.1f} |" for mean in means))
     print(f"| all, x floor | {count} |", *(f"{mean / means[-1]:.2f} |" for mean in means))
-    return [(model.name, codec.size, mean / 1e4) for codec, mean in zip(codecs, means, strict=False)]
+    return [*rows, *(("all", codec.size, mean / 1e4) for codec, mean in zip(codecs, means, strict=False))]
 
 
 def family(arguments: argparse.Namespace) -> Rows:

@@ -11,11 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin import bits, latent, prior, search
+from pcbin import bits, gaussian, latent, prior, search
 from pcbin.bits import Codes
 from pcbin.errors import UsageError
 from pcbin.latent import Decode
 from pcbin.model import Latent, Model
+from pcbin.search import Alike
 
 Array = NDArray[np.float32]
 
@@ -44,6 +45,10 @@ class Algebra(Protocol):
 
     def search(self, codes: Codes, code: Codes, k: int) -> search.Hits:
         """The k nearest to a code."""
+        ...
+
+    def groups(self, codes: Codes, within: float, alike: Alike) -> list[NDArray[np.int64]]:
+        """Those that are equal, or chained by pairs at most `within` apart that are also `alike`."""
         ...
 
     def vary(self, code: Codes, n: int, amount: float, decode: Decode, doubt: Array | None, *, seed: int) -> Codes:
@@ -85,6 +90,11 @@ class Bits:
     def search(self, codes: Codes, code: Codes, k: int) -> search.Hits:
         return search.search(codes, code, k)
 
+    def groups(self, codes: Codes, within: float, alike: Alike) -> list[NDArray[np.int64]]:
+        if within != int(within):
+            raise UsageError(f"{within:g} bits cannot differ", remedy="choose a whole number")
+        return search.groups(codes, int(within), alike)
+
     def vary(self, code: Codes, n: int, amount: float, decode: Decode, doubt: Array | None, *, seed: int) -> Codes:
         odds = 1 / np.maximum(latent.sensitivity(code, decode), 1e-9) if doubt is None else doubt
         return latent.vary(code, n, amount, odds, seed=seed)
@@ -124,6 +134,9 @@ class Vectors:
     def search(self, codes: Codes, code: Codes, k: int) -> search.Hits:
         return search.nearest_vectors(self.vectors, codes, code, k)
 
+    def groups(self, codes: Codes, within: float, alike: Alike) -> list[NDArray[np.int64]]:
+        return search.vector_groups(self.vectors, codes, within, alike)
+
     def vary(self, code: Codes, n: int, amount: float, decode: Decode, doubt: Array | None, *, seed: int) -> Codes:
         if not 0 < amount <= 0.5:
             raise UsageError(f"cannot vary by {amount:g}", remedy="choose above 0 to 0.5")
@@ -161,31 +174,10 @@ class Vectors:
             chosen &= np.array([fnmatch.fnmatchcase(name, label) for name in labels or [""] * len(codes)])
         if not chosen.any():
             raise UsageError(f"no record has the label {label!r}", remedy="pcbin list shows labels")
-        return Gaussian(self, self.vectors(codes[chosen]), independent=tuple(sizes) == (1,))
+        return gaussian.fit(self.vectors(codes[chosen]), self.depth, model_sha256, independent=tuple(sizes) == (1,))
 
     def _pack(self, vectors: Array) -> Codes:
         return self.latent.pack(vectors, self.depth)
-
-
-@dataclass(frozen=True)
-class Gaussian:
-    """The normal distribution with the mean and covariances of some vectors (m, size), or with their variances alone
-    where it is `independent`."""
-
-    algebra: Vectors
-    seen: Array
-    independent: bool = False
-
-    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Codes:
-        """Combinations of what was seen, with weights from N(0, 1): no matrix has to be factored."""
-        _check_sample(n, temperature)
-        rng = np.random.default_rng(seed)
-        mean, away = self.seen.mean(axis=0), self.seen - self.seen.mean(axis=0)
-        if self.independent:
-            drawn = rng.standard_normal((n, self.seen.shape[1]), np.float32) * away.std(axis=0)
-        else:
-            drawn = rng.standard_normal((n, len(away)), np.float32) @ away / np.float32(np.sqrt(len(away)))
-        return self.algebra.latent.pack((mean + temperature * drawn).astype(np.float32), self.algebra.depth)
 
 
 @dataclass(frozen=True)
@@ -198,17 +190,10 @@ class ModelPrior:
 
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Codes:
         """At temperature 1 alone: the model says no more than that."""
-        _check_sample(n, temperature)
+        gaussian.check_sample(n, temperature)
         if temperature != 1:
             raise UsageError("a model's own prior has the temperature 1", remedy="fit one to a collection with --like")
         return self.model.config.latent.pack(self.model.draw(n, component=self.component, seed=seed), self.depth)
-
-
-def _check_sample(n: int, temperature: float) -> None:
-    if n < 1:
-        raise UsageError(f"cannot make {n} shapes", remedy="ask for 1 or more")
-    if not temperature > 0:
-        raise UsageError(f"{temperature:g} is no temperature", remedy="choose one above 0, such as 1")
 
 
 def algebra_of(latent: Latent, depth: int) -> Algebra:

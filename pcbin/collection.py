@@ -20,7 +20,7 @@ from pcbin.algebra import Algebra, Bits, Prior, algebra_of
 from pcbin.align import place
 from pcbin.archive import Archive, Record
 from pcbin.bits import Codes
-from pcbin.cloud import Frame, normalise
+from pcbin.cloud import Frame, normalise, resample
 from pcbin.codec import Codec
 from pcbin.errors import CloudError, ModelError, RecordError, UsageError
 from pcbin.metrics import unit_chamfer
@@ -111,37 +111,43 @@ class Collection:
         found = [self.archive[int(i)] for i in records]
         known = [record.frame for record in found if record.frame is not None]
         codes = np.stack([record.code for record in found]) if found else self.archive.codes[:0]
-        colours = [record.colour for record in found]
-        return Shapes(
-            codes,
-            [self.name(record.index) for record in found],
-            known if len(known) == len(found) else None,
-            colours=colours if any(colour is not None for colour in colours) else (),
-        )
+        names, frames = [self.name(record.index) for record in found], known if len(known) == len(found) else None
+        return Shapes(codes, names, frames, found, self.archive.header)
+
+    def clouds(self, records: Sequence[int]) -> NDArray[np.float32]:
+        """The clouds (n, points, 3) of some records in the unit sphere, from all that the archive keeps of them: every
+        byte of their codes, or the stored points, resampled."""
+        found = self.named(records).clouds(self.codec)
+        size = self.codec.points
+        alike = [cloud if len(cloud) == size else resample(cloud, size) for cloud in found]
+        return np.stack(alike).astype(np.float32, copy=False)
 
     def look_up(
         self, query: Query, seed: int = 0, reading: files.Options = files.PLAIN
     ) -> tuple[Codes, Cloud, Frame | None]:
-        """A shape's code (bytes,), its points in the unit frame (decoded for a record, its own otherwise), its frame.
+        """A shape's code (bytes,), its points in the unit frame (of a record see `clouds`), its frame.
 
         A cloud is turned as those of the archive were; `reading` is as for `pcbin.compress`.
 
         Raises RecordError when `query` is neither record nor file, CloudError when it holds anything but one cloud.
         """
         if isinstance(query, str):
-            try:
-                record = self.archive[self.find(query)]
-            except RecordError as error:
-                if not os.path.exists(query):
-                    raise RecordError(f"no record and no file {query!r}", path=self.archive.path) from error
-            else:
-                return record.code, self.codec.decode(record.code[None])[0], record.frame
+            if (record := self._record(query)) is not None:
+                return record.code, self.clouds([record.index])[0], record.frame
+            if not os.path.exists(query):
+                raise RecordError(f"no record and no file {query!r}", path=self.archive.path)
         header = self.archive.header
         points = read_one(query, replace(reading, points=self.codec.points, seed=seed))
         unit, frame = place(
             self.codec.model, points, align=header.align, up=header.up, effort=self.codec.effort, seed=seed
         )
         return self.codec.encode(unit[None])[0], unit, frame
+
+    def _record(self, query: Query) -> Record | None:
+        """The record that a query names."""
+        with suppress(RecordError):
+            return self.archive[self.find(query)] if isinstance(query, str) else None
+        return None
 
     def labels(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> list[str] | None:
         """A label per record: from a table by name where given, else from metadata "label", else the
@@ -184,13 +190,12 @@ class Collection:
         """The k records nearest to a shape by the distance of their codes, Hamming's of bits and Euclid's of others; a
         record does not find itself.
 
-        `rerank` decodes the best 100 and orders them by Chamfer distance to the query's points; `among` restricts all
-        to some records, see `where`; `reading` is for files, see `look_up`. Columns "record", "bits" or "distance" and,
-        re-ranked, "CD". Raises UsageError unless there are k records to find; else as `look_up`.
+        `rerank` orders the best 100 by the Chamfer distance of their `clouds` to the query's points; `among` restricts
+        all to some records, see `where`; `reading` is for files, see `look_up`. Columns "record", "bits" or "distance"
+        and, re-ranked, "CD". Raises UsageError unless there are k records to find; else as `look_up`.
         """
-        itself = -1
-        with suppress(RecordError):
-            itself = self.find(query) if isinstance(query, str) else -1
+        record = self._record(query)
+        itself = -1 if record is None else record.index
         every = np.arange(len(self.codes)) if among is None else among
         others = len(every) - int(itself in every)
         if not 1 <= k <= others:
@@ -201,7 +206,7 @@ class Collection:
         hits = replace(hits, indices=every[hits.indices])
         hits = hits.only(hits.indices != itself)
         if rerank:
-            hits = search.rerank(hits, self.codes, cloud, self.codec.decode)
+            hits = search.rerank(hits, cloud, self.clouds(hits.indices.tolist()))
         hits = hits.only(slice(k))
         columns: dict[str, Any] = {"record": hits.indices.tolist(), self.algebra.measure: hits.apart.tolist()}
         if hits.chamfer is not None:
@@ -219,19 +224,21 @@ class Collection:
             except CloudError as error:
                 yield str(source.path), error
 
-    def duplicates(self, within: int = 0, cd: float = ALIKE) -> list[NDArray[np.int64]]:
+    def duplicates(self, within: float = 0, cd: float = ALIKE) -> list[NDArray[np.int64]]:
         """The records of groups of near-identical shapes, the largest group first: codes that are equal or chained by
-        pairs that differ in at most `within` bits and whose decodes are at most `cd` apart (Chamfer, mean form)."""
+        pairs that are at most `within` apart, in bits or by Euclidean distance, and whose `clouds` are at most `cd`
+        apart (Chamfer, mean form). Where records keep more than their codes, that is no farther from the first's."""
 
-        def alike(a: Codes, b: Codes) -> NDArray[np.bool_]:
-            part = range(0, len(a), DECODED)
-            decode = self.codec.decode
-            distances = [chamfer(decode(a[i : i + DECODED]), decode(b[i : i + DECODED])) for i in part]
-            return np.concatenate(distances) <= cd if distances else np.zeros(0, bool)
+        def alike(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+            parts = [slice(start, start + DECODED) for start in range(0, len(a), DECODED)]
+            away = [chamfer(self.clouds(a[part].tolist()), self.clouds(b[part].tolist())) for part in parts]
+            return np.concatenate(away) <= cd if away else np.zeros(0, bool)
 
-        if within and self.archive.header.code != "bits":
-            raise UsageError("codes that are no bits do not differ in some", path=self.archive.path, remedy="within 0")
-        return search.groups(self.archive.codes, within, alike if within else None)
+        found = self.algebra.groups(self.archive.codes, within, alike)
+        if not {"more", "stored"} & self.archive.bytes_by_column().keys():
+            return found
+        checked = [group[alike(np.repeat(group[:1], len(group)), group)] for group in found]
+        return sorted((group for group in checked if len(group) > 1), key=lambda group: (-len(group), group[0]))
 
     def clusters(
         self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0
@@ -281,7 +288,8 @@ class Collection:
         self, a: Query, b: Query, steps: int = 8, *, shuffled: bool = False, settle: bool = False, seed: int = 0
     ) -> Shapes:
         """The shapes from a to b, both included: bits flip as `latent.interpolate` says or, `shuffled`, in random
-        order; other codes go along the line. With `settle` those between are encoded anew, see `Codec.settle`.
+        order; other codes go along the line. The ends are all that is kept of a and b. With `settle` those between are
+        encoded anew, see `Codec.settle`.
 
         Column "CD from the one before"; facts on how even the steps are. Frames go from one to the other in even steps.
         """
@@ -289,11 +297,16 @@ class Collection:
         end, _, last = self.look_up(b, seed)
         path = self.algebra.interpolate(start, end, steps, self.codec.decode, shuffled=shuffled, seed=seed)
         path[1:-1], told = self._settled(path[1:-1], settle)
-        sizes = latent.step_sizes(path, self.codec.decode)
-        return Shapes(
+        shapes = Shapes(
             path,
             [f"step-{i:03}" for i in range(len(path))],
             None if first is None or last is None else latent.frames_between(first, last, len(path)),
+            [self._record(a), *[None] * (len(path) - 2), self._record(b)],
+            self.archive.header,
+        )
+        sizes = latent.step_sizes(shapes.clouds(self.codec))
+        return replace(
+            shapes,
             columns={"CD from the one before": [0.0, *sizes.tolist()]},
             facts={
                 "CD of a step, mean": float(sizes.mean()),

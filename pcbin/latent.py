@@ -6,7 +6,7 @@ Knows codes (n, 16) uint8 and a decode function; sampling new ones is `prior`'s.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,9 +125,8 @@ def shuffled_path(a: Codes, b: Codes, steps: int, *, seed: int = 0) -> Codes:
     return np.concatenate([a[None], a ^ bits.pack(flipped[stops - 1])])
 
 
-def step_sizes(path: Codes, decode: Decode) -> NDArray[np.float64]:
-    """Chamfer distances (n - 1,) between the decodes of neighbouring codes of a path (n, 16)."""
-    shapes = decode(path)
+def step_sizes(shapes: Iterable[NDArray[np.floating]]) -> NDArray[np.float64]:
+    """Chamfer distances (n - 1,) between the neighbouring ones of the n clouds of a path."""
     return np.array([unit_chamfer(one, other) for one, other in itertools.pairwise(shapes)])
 
 

@@ -20,9 +20,11 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from pcbin import bits
+from pcbin import bits, gaussian
 from pcbin.bits import Codes
 from pcbin.errors import FormatError, UsageError
+from pcbin.gaussian import Gaussian
+from pcbin.model import latent_of
 from pcbin.output import replacing
 
 FORMAT = "pcbin prior 2"
@@ -55,10 +57,7 @@ class Prior:
 
         Raises UsageError unless n >= 1 and the temperature is above 0.
         """
-        if n < 1:
-            raise UsageError(f"cannot make {n} shapes", remedy="ask for 1 or more")
-        if not temperature > 0:
-            raise UsageError(f"{temperature:g} is no temperature", remedy="choose one above 0, such as 1")
+        gaussian.check_sample(n, temperature)
         rng = np.random.default_rng(seed)
         share = self.share.astype(np.float64)
         chance = self.chance[rng.choice(len(share), n, p=share / share.sum())].astype(np.float64)
@@ -138,15 +137,26 @@ def fit(
     return replace(prior, labels=known)
 
 
-def load(path: str | os.PathLike[str]) -> Prior:
-    """Read what `Prior.save` wrote. Raises FormatError when it is something else or damaged."""
+def load(path: str | os.PathLike[str]) -> Prior | Gaussian:
+    """Read what `Prior.save` or `Gaussian.save` wrote. Raises FormatError when it is something else or damaged."""
     try:
         with safetensors.safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        names = json.loads(metadata["labels"]) if metadata.get("format") == FORMAT else None
+        if metadata.get("format") == gaussian.FORMAT:
+            names, depth = None, int(metadata["depth"])
+        else:
+            names, depth = json.loads(metadata["labels"]) if metadata.get("format") == FORMAT else None, 0
     except (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError) as error:
         raise FormatError(f"cannot be read as a prior ({error})", path=path) from error
+    mean, factor = tensors.get("mean"), tensors.get("factor")
+    if (
+        _is(mean, np.float32, (None,))
+        and _is(factor, np.float32, (None, len(mean)))
+        and depth in latent_of("plain", len(mean)).depths
+        and all(np.isfinite(values).all() for values in (mean, factor))
+    ):
+        return Gaussian(mean, factor, depth, metadata.get("model_sha256", ""))
     share, chance, labels = tensors.get("share"), tensors.get("chance"), tensors.get("labels")
     if (
         not isinstance(names, list)

@@ -10,6 +10,7 @@ from pcbin import prior as priors
 from pcbin.algebra import ModelPrior, Prior
 from pcbin.codec import Codec
 from pcbin.errors import ModelError
+from pcbin.gaussian import Gaussian
 from pcbin.model import Model, shipped
 from pcbin.shapes import Shapes
 from pcbin.sources import judge
@@ -49,7 +50,7 @@ def sample(
     see `pcbin.generation`. Raises ModelError for a prior of another model's codes, CloudError for nothing to judge by.
     """
     prior = prior_of(codec.model) if prior is None else prior
-    if isinstance(prior, priors.Prior) and not prior.suits(codec.model.sha256, 8 * codec.bytes):
+    if isinstance(prior, priors.Prior | Gaussian) and not prior.suits(codec.model.sha256, 8 * codec.bytes):
         raise ModelError("this prior was fitted to codes of another model", remedy="give that model")
     if temperature is None:
         temperature = COOL if isinstance(prior, priors.Prior) else 1.0

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from pcbin.bits import Codes
 from pcbin.errors import UsageError
-from pcbin.latent import Decode
 from pcbin.metrics import unit_chamfer
 
-Alike = Callable[[Codes, Codes], NDArray[np.bool_]]  # of pairs of codes (m, bytes): whether they are the same thing
+Alike = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]  # of pairs by index (m,): the same thing?
+ROWS = 1024  # vectors that are compared with all others at a time
 BLOCK = 1 << 16  # codes compared at a time: 1 MiB, which stays in the cache
 
 
@@ -113,10 +113,10 @@ def _nearest_of(
     return nearest[0].astype(np.int64), np.maximum(squared[0], 0).astype(np.float64)
 
 
-def rerank(hits: Hits, codes: Codes, cloud: NDArray[np.floating], decode: Decode) -> Hits:
-    """The same hits in the order of the Chamfer distance between their decodes and a cloud (N, 3) in the unit
-    frame."""
-    cd = np.array([unit_chamfer(cloud, shape) for shape in decode(codes[hits.indices])])
+def rerank(hits: Hits, cloud: NDArray[np.floating], shapes: NDArray[np.floating]) -> Hits:
+    """The same hits in the order of the Chamfer distance between a cloud (N, 3) in the unit frame and their shapes
+    (k, M, 3)."""
+    cd = np.array([unit_chamfer(cloud, shape) for shape in shapes])
     order = np.argsort(cd, kind="stable")
     return Hits(hits.indices[order], hits.apart[order], cd[order])
 
@@ -130,24 +130,53 @@ def groups(codes: Codes, within: int = 0, alike: Alike | None = None) -> list[ND
     """
     if not 0 <= within < codes.shape[1]:
         raise UsageError(f"cannot group codes within {within} bits", remedy=f"choose 0 to {codes.shape[1] - 1}")
+    parts = np.array_split(np.arange(codes.shape[1]), within + 1) if within else []
+    return _chained(
+        codes, lambda unique: [pair for part in parts for pair in _close_pairs(unique, part, within)], alike
+    )
+
+
+def vector_groups(
+    vectors: Callable[[Codes], NDArray[np.float32]], codes: Codes, within: float = 0, alike: Alike | None = None
+) -> list[NDArray[np.int64]]:
+    """As `groups`, of codes whose `vectors` (n, size) are at most `within` apart by Euclidean distance; each is
+    compared with every other. Raises UsageError for a `within` that is no distance."""
+    if not 0 <= within < np.inf:
+        raise UsageError(f"cannot group codes within a distance of {within:g}", remedy="choose 0 or more")
+    return _chained(codes, lambda unique: list(_near_pairs(vectors(unique), within)) if within else [], alike)
+
+
+def _chained(
+    codes: Codes, pairs: Callable[[Codes], list[NDArray[np.int64]]], alike: Alike | None
+) -> list[NDArray[np.int64]]:
+    """The groups that equal codes, and the `pairs` (2, m) among those that are not, chain together."""
     if not len(codes):
         return []
     words = _words(codes)
     order = np.lexsort(words.T)
     first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
-    unique = codes[order[first]]
-    label = np.arange(len(unique))
-    if within:
-        parts = np.array_split(np.arange(codes.shape[1]), within + 1)
-        pairs = [pair for part in parts for pair in _close_pairs(unique, part, within)]
-        edges = np.unique(np.concatenate(pairs, axis=1), axis=1) if pairs else np.empty((2, 0), np.int64)
-        _join(label, edges if alike is None else edges[:, alike(unique[edges[0]], unique[edges[1]])])
+    single = order[first]
+    label = np.arange(len(single))
+    if found := pairs(codes[single]):
+        edges = np.unique(np.concatenate(found, axis=1), axis=1)
+        _join(label, edges if alike is None else edges[:, alike(single[edges[0]], single[edges[1]])])
     group = np.empty(len(codes), np.int64)
     group[order] = label[np.cumsum(first) - 1]
     members = np.flatnonzero(np.bincount(group)[group] > 1)
     members = members[np.argsort(group[members], kind="stable")]
     runs = np.split(members, np.flatnonzero(np.diff(group[members])) + 1)
     return sorted((run for run in runs if len(run)), key=lambda run: (-len(run), run[0]))
+
+
+def _near_pairs(vectors: NDArray[np.float32], within: float) -> Iterator[NDArray[np.int64]]:
+    """Pairs (2, m), the lower index first, of vectors (n, size) at most so far apart, a block of rows at a time."""
+    squares = np.square(vectors).sum(axis=1)
+    for start in range(0, len(vectors), ROWS):
+        rows = vectors[start : start + ROWS]
+        rough = squares[start : start + ROWS, None] + squares[start:] - 2 * (rows @ vectors[start:].T)
+        slack = 1e-5 * squares.max()  # of the product's rounding: what it lets in is measured
+        near = np.argwhere(np.triu(rough <= within**2 + slack, 1)).T + start
+        yield near[:, np.linalg.norm(vectors[near[0]] - vectors[near[1]], axis=1) <= within]
 
 
 def _close_pairs(codes: Codes, part: NDArray[np.int64], within: int) -> Iterator[NDArray[np.int64]]:

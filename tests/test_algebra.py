@@ -1,17 +1,20 @@
 """Codes that are vectors of numbers: every verb works on them as on bits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pcbin import archive, search
-from pcbin.algebra import Bits, Gaussian, ModelPrior, Vectors
+from pcbin import archive, gaussian, prior, search
+from pcbin.algebra import Bits, ModelPrior, Vectors
 from pcbin.archive import Batch
 from pcbin.codec import Codec
 from pcbin.collection import Collection
-from pcbin.errors import ModelError, UsageError
+from pcbin.errors import FormatError, ModelError, OutputError, UsageError
+from pcbin.gaussian import Gaussian
 from pcbin.model import Model, latent_of, load
 from pcbin.sampling import sample
 from pcbin.shapes import Shapes, header_of, save
@@ -97,13 +100,50 @@ def test_samples(collection: Collection, model: Model, tmp_path: Path) -> None:
     assert isinstance(like, Gaussian)
     seen = collection.algebra.vectors(sample(collection.codec, like, 400).codes)
     np.testing.assert_allclose(seen.mean(axis=0), 3, atol=1)
-    assert np.abs(collection.algebra.vectors(like.sample(9, temperature=1e-3)) - like.seen.mean(axis=0)).max() < 0.3
+    assert np.abs(collection.algebra.vectors(like.sample(9, temperature=1e-3)) - like.mean).max() < 0.3
     with pytest.raises(UsageError, match="no record has the label"):
         collection.prior(label="c")
+    like.save(tmp_path / "like.prior")
+    again = prior.load(tmp_path / "like.prior")
+    np.testing.assert_array_equal(again.sample(9, seed=1), like.sample(9, seed=1))
+    with pytest.raises(ModelError, match="fitted to codes of another model"):
+        sample(Codec(model, bits=512), again)
+    with pytest.raises(OutputError, match="exists"):
+        like.save(tmp_path / "like.prior")
     save(tmp_path / "made.pcb", Shapes(drawn.codes, drawn.names), collection.codec)
     with Collection(tmp_path / "made.pcb", model) as made:
         assert made.archive.header.code == "int6"
         np.testing.assert_array_equal(made.codes, drawn.codes)
+
+
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("count", [5, 400])
+def test_a_gaussian_has_the_moments_of_what_it_was_fitted_to(count: int, independent: bool) -> None:
+    rng = np.random.default_rng(0)
+    vectors = (rng.normal(size=(count, 8)) @ rng.normal(size=(8, 8)) + 2).astype(np.float32)
+    fitted = gaussian.fit(vectors, 8, "", independent=independent)
+    covariance = np.cov(vectors.T, bias=True)
+    expected = np.diag(np.diag(covariance)) if independent else covariance
+    np.testing.assert_allclose(fitted.factor.T @ fitted.factor, expected, atol=1e-4 * covariance.max())
+    np.testing.assert_allclose(fitted.mean, vectors.mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [{"depth": 5}, {"mean": np.ones(3, np.float32)}, {"factor": np.full((2, 8), np.nan)}])
+def test_a_damaged_gaussian_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    whole = Gaussian(np.zeros(8, np.float32), np.eye(8, dtype=np.float32), 8, "")
+    replace(whole, **wrong).save(tmp_path / "a.prior")
+    with pytest.raises(FormatError, match=r"a\.prior: is no prior"):
+        prior.load(tmp_path / "a.prior")
+
+
+def test_duplicates_by_euclidean_distance(collection: Collection) -> None:
+    vectors = collection.algebra.vectors(collection.codes)
+    away = np.linalg.norm(vectors[:, None] - vectors, axis=-1)
+    within = (away[:20, :20].max() + away[:20, 20:].min()) / 2
+    found = collection.duplicates(float(within), cd=10)
+    assert [group.tolist() for group in found] == [list(range(20)), list(range(20, 40))]
+    assert collection.duplicates(float(within), cd=0) == []
+    assert collection.duplicates() == []
 
 
 def test_one_component(model: Model) -> None:

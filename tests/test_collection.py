@@ -1,5 +1,6 @@
 """A collection finds records, brings the right model, and what is made of it is written whole."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from pcbin.codec import Codec
 from pcbin.collection import Collection, annotate, at_hand, load_for, select
 from pcbin.errors import CloudError, ModelError, OutputError, RecordError
 from pcbin.model import cut_decoder, load, loads, registry
+from pcbin.neighbours import chamfer
 from pcbin.shapes import Shapes, header_of, save
 from pcbin.sources import read_one, read_some
 
@@ -223,3 +225,78 @@ def test_without_an_encoder_codes_stay_as_made_and_that_is_told(make, tiny_model
         made = Collection(whole.archive, decoder).vary("a", 3)
         assert np.array_equal(made.codes, whole.vary("a", 3, settle=False).codes)
         assert made.facts == {"encoded anew": "no, the archive carries the decoder alone"}
+
+
+@pytest.fixture
+def unlike(make):
+    """A collection of one code four times: alone, with more bits of two kinds, and with stored points."""
+    codes = np.tile(np.random.default_rng(0).integers(0, 256, (1, 16), np.uint8), (4, 1))
+    points = cloud(5, 400)
+    frames = {"centres": np.zeros((4, 3)), "radii": np.full(4, 2.0)}
+    with make() as one:
+        codec, place = one.codec, one.archive.path
+    header = replace(header_of(codec), up=3, align="yaw")
+    more = [b"", bytes(48), b"\xff" * 112, b""]
+    with archive.create(place, header, overwrite=True) as writer:
+        batch = Batch(codes, list("abcd"), **frames, more=more, stored=[None, None, None, points / 10])
+        writer.write(batch.replace(distortion=np.array([1, 2, np.nan, 0]), meta=[{"label": "x"}, None, None, None]))
+    with Collection(place, codec.model) as collection:
+        yield collection
+
+
+def test_a_cloud_is_all_that_is_kept_of_a_record(unlike):
+    drawn = unlike.clouds([0, 1, 2, 3])
+    for i in range(3):
+        assert np.array_equal(drawn[i], unlike.codec.decode([unlike.archive[i].whole])[0])
+        assert np.array_equal(unlike.look_up("abc"[i])[1], drawn[i])
+    assert not np.array_equal(drawn[0], drawn[1])
+    held = {tuple(point) for point in np.round(unlike.archive[3].stored / 2, 5).tolist()}
+    assert {tuple(point) for point in np.round(drawn[3].astype(float), 5).tolist()} == held
+
+
+def test_re_ranking_measures_what_is_kept(unlike):
+    hits = unlike.search("c", k=3, rerank=True)
+    drawn = unlike.clouds([0, 1, 2, 3])
+    away = {i: chamfer(drawn[2:3], drawn[i : i + 1])[0] for i in (0, 1, 3)}
+    assert hits.columns["CD"] == pytest.approx(sorted(away.values()), rel=1e-4)
+    assert hits.columns["record"] == sorted(away, key=away.get)
+    assert hits.columns["bits"] == [0, 0, 0]
+
+
+def test_what_was_found_is_written_as_it_is(unlike, tmp_path):
+    found = unlike.search("a", k=3, rerank=True)
+    save(tmp_path / "out.pcb", found, unlike.codec)
+    with archive.open(tmp_path / "out.pcb") as written:
+        assert (written.header.up, written.header.align) == (3, "yaw")
+        for record, number in zip(written, found.columns["record"], strict=True):
+            was = unlike.archive[number]
+            for name in ("code", "name", "more", "meta"):
+                assert np.array_equal(getattr(record, name), getattr(was, name))
+            assert np.array_equal(record.distortion, was.distortion, equal_nan=True)
+            assert (record.stored is None) == (was.stored is None)
+            assert was.stored is None or np.array_equal(record.stored, was.stored)
+    save(tmp_path / "out", found, unlike.codec, format="npy")
+    stored = next(files.read(tmp_path / "out" / "d.npy"))
+    assert np.allclose(stored, unlike.archive[3].stored, atol=1e-6)
+
+
+def test_a_path_ends_in_what_is_kept(make):
+    with make(names=list("abcd"), more=[bytes(16), b"", b"\xff" * 16, b""]) as collection:
+        path = collection.interpolate("a", "c", 4)
+        clouds = path.clouds(collection.codec)
+        drawn = collection.clouds([0, 2])
+        assert np.array_equal(clouds[0], drawn[0])
+        assert np.array_equal(clouds[-1], drawn[1])
+        assert np.array_equal(clouds[1], collection.codec.decode(path.codes[1:2])[0])
+        steps = [chamfer(a[None], b[None])[0] for a, b in itertools.pairwise(clouds)]
+        assert path.columns["CD from the one before"][1:] == pytest.approx(steps, rel=1e-3)
+
+
+def test_equal_codes_of_unlike_shapes_are_no_duplicates(unlike):
+    drawn = unlike.clouds([0, 1, 2, 3])
+    away = chamfer(drawn[[0, 0, 0]], drawn[1:])
+    assert unlike.duplicates(cd=float(away.min()) / 2) == []
+    (group,) = unlike.duplicates(cd=float(np.sort(away)[1]) * 1.01)
+    assert group.tolist() == sorted([0, *(1 + np.argsort(away)[:2]).tolist()])
+    (every,) = unlike.duplicates(cd=float(away.max()) * 1.01)
+    assert every.tolist() == [0, 1, 2, 3]

@@ -11,7 +11,7 @@ FLOORS = (  # from the ground up; CONTRIBUTING.md says what each is for
     {"bits", "cloud", "effort", "inputs", "orientation", "neighbours", "output", "remote"},
     {"metrics", "generation", "density", "quantised"},
     {"archive", "files", "model"},
-    {"align"},
+    {"align", "gaussian"},
     {"codec"},
     {"latent", "prior", "shapes", "sources"},
     {"search", "cluster"},

@@ -67,8 +67,8 @@ def test_a_path_runs_from_one_code_to_the_other_over_each_differing_bit_once():
 def test_a_path_is_evener_than_the_random_one():
     a = code(2)
     b = ~a
-    even = latent.step_sizes(latent.interpolate(a, b, 4, decode), decode)
-    random = [latent.step_sizes(latent.shuffled_path(a, b, 4, seed=s), decode) for s in range(20)]
+    even = latent.step_sizes(decode(latent.interpolate(a, b, 4, decode)))
+    random = [latent.step_sizes(decode(latent.shuffled_path(a, b, 4, seed=s))) for s in range(20)]
     assert even.std() / even.mean() < 0.1
     assert even.std() / even.mean() < min(r.std() / r.mean() for r in random)
     assert np.allclose([r.sum() for r in random], even.sum(), rtol=1e-3)  # this decode's changes add up

@@ -64,11 +64,7 @@ def test_rerank_orders_by_the_decoded_shapes():
     shapes = np.zeros((4, 5, 3), np.float32) + np.array([3.0, 1, 2, 0])[:, None, None]
     codes = random_codes(4)
     hits = search.search(codes, codes[0], 4)
-
-    def decode(some):
-        return shapes[[np.flatnonzero((codes == code).all(axis=1))[0] for code in some]]
-
-    again = search.rerank(hits, codes, np.zeros((2, 3)), decode)
+    again = search.rerank(hits, np.zeros((2, 3)), shapes[hits.indices])
     assert again.indices.tolist() == [3, 1, 2, 0]
     assert again.chamfer == pytest.approx([0, 6, 24, 54])  # 3 axes, two directions
     assert again.apart.tolist() == naive(codes, codes[0])[again.indices].tolist()
@@ -120,11 +116,32 @@ def test_the_complement_is_as_far_as_can_be(size):
     assert search.search(codes, codes[0], 2).apart.tolist() == [0, size]
 
 
+@pytest.mark.parametrize("rows", [4, 1024])
+def test_groups_of_vectors_are_the_chains_of_near_ones(monkeypatch, rows):
+    monkeypatch.setattr(search, "ROWS", rows)
+    codes = np.random.default_rng(0).integers(0, 256, (40, 8), np.uint8)
+    codes[30:33] = codes[:3]
+
+    def vectors(some):
+        return some.astype(np.float32) / 16
+
+    away = np.linalg.norm(vectors(codes)[:, None] - vectors(codes), axis=-1)
+    for within in (0, np.sort(away[np.triu_indices(40, 1)])[20], 100):
+        reach = away <= within
+        for _ in range(6):  # 64 steps
+            reach = (reach.astype(int) @ reach) > 0
+        chains = {tuple(np.flatnonzero(row).tolist()) for row in reach if row.sum() > 1}
+        assert {tuple(group.tolist()) for group in search.vector_groups(vectors, codes, within)} == chains
+    assert search.vector_groups(vectors, codes[:30], 100, lambda a, b: np.zeros(len(a), bool)) == []
+    with pytest.raises(UsageError, match="a distance of nan"):
+        search.vector_groups(vectors, codes, np.nan)
+
+
 def test_the_last_word_on_a_pair():
     codes = np.zeros((4, 16), np.uint8)
     codes[1:, 0] = 1, 3, 7
     chain = search.groups(codes, 1)
     assert [g.tolist() for g in chain] == [[0, 1, 2, 3]]
-    cut = search.groups(codes, 1, lambda a, b: np.maximum(a, b)[:, 0] != 3)
+    cut = search.groups(codes, 1, lambda a, b: codes[np.maximum(a, b), 0] != 3)
     assert [g.tolist() for g in cut] == [[0, 1], [2, 3]]
     assert search.groups(codes, 1, lambda a, b: np.zeros(len(a), bool)) == []

@@ -3,7 +3,7 @@ Knows nothing of bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,23 @@ class Batch(Mapping[str, Any]):
         if unknown := given.keys() - BY_NAME.keys():
             raise UsageError(f"no column {min(unknown)}", remedy=f"choose from {', '.join(BY_NAME)}")
         self._columns = {name: values for name, values in given.items() if values is not None}
+
+    @classmethod
+    def of(cls, codes: NDArray[np.uint8], records: Sequence[Record | None]) -> Batch:
+        """These codes (n, bits / 8), and whatever but names and places the records keep, None for what is none."""
+        known = [Record(i, None, codes[i]) if record is None else record for i, record in enumerate(records)]
+        points, distortion = [record.points for record in known], [record.distortion for record in known]
+        return cls(
+            codes,
+            points=None if None in points else points,
+            distortion=None if set(distortion) == {None} else np.array(distortion, np.float32),
+            meta=[record.meta for record in known],
+            stored=[record.kept for record in known],
+            colours=[record.colours for record in known],
+            normals=[record.normals for record in known],
+            more=[record.more or b"" for record in known],
+            colour=[record.colour for record in known],
+        )
 
     def replace(self, **columns: Any) -> Batch:
         """The same records with other codes, or other values in these columns."""

@@ -74,7 +74,7 @@ def _draw(
         if labels is not None:
             ((label, often),) = Counter(labels[i] for i in members).most_common(1)
             heads[-1] += f"\n{often / len(members):.0%} {label}"
-        rows.append(list(collection.codec.decode(collection.codes[shown])))
+        rows.append(list(collection.clouds(shown.tolist())))
         captions.append([collection.name(int(i)) for i in shown])
     pictures.clouds(path, rows, heads=heads, captions=captions, overwrite=overwrite)
 

@@ -7,7 +7,9 @@ import click
 from pcbin.cli import options as o
 from pcbin.cli import report
 
-within = click.option("--within", default=0, show_default=True, type=click.IntRange(0), help="Bits that may differ.")
+within = click.option(
+    "--within", default=0.0, show_default=True, type=click.FloatRange(0), help="How far apart codes may be."
+)
 alike = click.option(
     "--alike", type=o.distance, default=8, show_default=True, metavar="CD", help="CD x 1e4 of decodes."
 )
@@ -15,9 +17,10 @@ out = click.option("-o", "--out", type=o.archive_place, help="An archive of all 
 
 
 @o.verb(o.archive, within, alike, out, o.model, o.force)
-def command(archive: str, within: int, alike: float, out: str | None, model: str | None, overwrite: bool) -> None:
-    """Find the groups of records of ARCHIVE whose codes are equal, or differ in a few bits from one to the next while
-    their decodes are at most --alike apart. The first of each group is kept, the others are surplus."""
+def command(archive: str, within: float, alike: float, out: str | None, model: str | None, overwrite: bool) -> None:
+    """Find the groups of records of ARCHIVE whose codes are equal, or at most --within apart from one to the next while
+    their decodes are at most --alike apart. Bits are apart by how many differ, other codes by Euclidean distance. The
+    first of each group is kept, the others are surplus."""
     import numpy as np
 
     from pcbin.archive import extract

@@ -28,7 +28,7 @@ def _draw(path: Path, shapes: Shapes, codec: Codec, overwrite: bool) -> None:
     captions = ["given"] * len(shapes.given)
     for i, name in enumerate(shapes.names):
         captions.append("\n".join([name, *(report.fact(title, of[i]) for title, of in shapes.columns.items())]))
-    drawn = [*shapes.given, *codec.decode(shapes.codes)]
+    drawn = [*shapes.given, *shapes.clouds(codec)]
     tints = [*[None] * len(shapes.given), *shapes.colours] if shapes.colours else []
     lines = [slice(start, start + PER_ROW) for start in range(0, len(drawn), PER_ROW)]
     clouds(

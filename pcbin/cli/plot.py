@@ -40,7 +40,7 @@ def sheet(
         chosen = np.asarray(select(collection.archive, only))
         if len(chosen) > count:
             chosen = np.sort(np.random.default_rng(seed).choice(chosen, count, replace=False))
-        decodes = collection.codec.decode(collection.codes[chosen])
+        decodes = collection.clouds(chosen.tolist())
         names = [collection.name(int(i)) for i in chosen]
         tints = [collection.archive[int(i)].colour for i in chosen]
         known = collection.originals(sources)
@@ -63,7 +63,7 @@ def strip(archive: str, a: str, b: str, out: Path, steps: int, model: str | None
 
     with Collection(archive, model) as collection:
         paths = [collection.interpolate(a, b, steps, shuffled=shuffled, seed=seed) for shuffled in (False, True)]
-        clouds = [list(collection.codec.decode(path.codes)) for path in paths]
+        clouds = [path.clouds(collection.codec) for path in paths]
     captions = [
         ["", *(f"CD {report.cd(size)}" for size in path.columns["CD from the one before"][1:])] for path in paths
     ]

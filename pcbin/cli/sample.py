@@ -12,7 +12,6 @@ from pcbin.errors import UsageError
 
 if TYPE_CHECKING:
     from pcbin.algebra import Prior
-    from pcbin.prior import Prior as BitPrior
 
 out = click.argument("out", type=o.place)
 label = click.option("--label", metavar="LABEL|GLOB", help="Only shapes of this label, such as '*Chair*'.")
@@ -48,6 +47,7 @@ def command(
     from pcbin.cli.giving import give
     from pcbin.codec import Codec
     from pcbin.collection import Collection
+    from pcbin.gaussian import Gaussian
     from pcbin.model import DEFAULT, load
     from pcbin.output import check
     from pcbin.sampling import prior_of, sample
@@ -73,17 +73,12 @@ def command(
         else:
             chosen = prior_of(codec.model)
         if label is not None:
-            chosen = _bits(chosen, "asked for a label").of(label)
+            if not isinstance(chosen, prior.Prior):
+                raise UsageError("only a prior fitted to bits can be asked for a label")
+            chosen = chosen.of(label)
     shapes = sample(codec, chosen, count, temperature=temperature, against=against, seed=seed)
     if save_prior:
-        _bits(chosen, "saved").save(save_prior, overwrite=output["overwrite"])
+        if not isinstance(chosen, prior.Prior | Gaussian):
+            raise UsageError("a model's own prior is in the model", remedy="save one fitted with --like")
+        chosen.save(save_prior, overwrite=output["overwrite"])
     give(shapes, codec, out=out, **output)
-
-
-def _bits(chosen: Prior, what: str) -> BitPrior:
-    """The prior, if it is one over bits that was fitted to codes."""
-    from pcbin.prior import Prior as BitPrior
-
-    if not isinstance(chosen, BitPrior):
-        raise UsageError(f"only a prior fitted to bits can be {what}")
-    return chosen
