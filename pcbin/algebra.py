@@ -151,7 +151,7 @@ class Vectors:
 
     def interpolate(self, a: Codes, b: Codes, steps: int, decode: Decode, *, shuffled: bool, seed: int) -> Codes:
         if shuffled:
-            raise UsageError("only bits can be flipped in random order", remedy="leave --random out")
+            raise UsageError("only bits can be flipped in random order", remedy="let these go along the line")
         if steps < 1:
             raise UsageError(f"cannot interpolate in {steps} steps", remedy="ask for 1 or more")
         share = np.linspace(0, 1, steps + 1, dtype=np.float32)[:, None]
@@ -192,7 +192,7 @@ class ModelPrior:
         """At temperature 1 alone: the model says no more than that."""
         gaussian.check_sample(n, temperature)
         if temperature != 1:
-            raise UsageError("a model's own prior has the temperature 1", remedy="fit one to a collection with --like")
+            raise UsageError("a model's own prior has the temperature 1", remedy="fit one to a collection")
         return self.model.config.latent.pack(self.model.draw(n, component=self.component, seed=seed), self.depth)
 
 

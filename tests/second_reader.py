@@ -21,8 +21,8 @@ class Bytes(io.BytesIO):
             values = [value | byte << 8 * j for value, byte in zip(values, plane, strict=True)]
         return values
 
-    def blob(self):
-        size, length = self.get("QQ")
+    def blob(self, sizes="QQ"):
+        size, length = self.get(sizes)
         return self.read(length) if size == length else decompress(self.read(length), size)
 
     def names(self, n):
@@ -64,9 +64,21 @@ class Bytes(io.BytesIO):
         return [Bytes(self.read(length)).cloud() if length else None for length in self.planes(n)]
 
     def cloud(self):
-        letter, count, body = "fdbhiqBHIQe"[self.get("B")], 3 * self.get("Q"), self.blob()
+        if (kind := self.get("B")) == 16:
+            return self.cells()
+        letter, count, body = "fdbhiqBHIQe"[kind], 3 * self.get("Q"), self.blob()
         plain = bytes(body[b * count + i] for i in range(count) for b in range(struct.calcsize(letter)))
         return [list(point) for point in struct.iter_unpack(f"<3{letter}", plain)]
+
+    def cells(self):
+        count, side, depth = self.get("IfB")
+        tree, nodes = Bytes(self.blob("II")), [(0, 0, 0)]
+        for _ in range(depth):
+            held = [(node, tree.get("B")) for node in nodes]
+            eighths = [(node, e) for node, byte in held for e in range(8) if byte >> e & 1]
+            nodes = [tuple(2 * c + (e >> axis & 1) for axis, c in enumerate(node)) for node, e in eighths]
+        assert len(nodes) == count
+        return [[struct.unpack("<f", struct.pack("<f", (c + 0.5) * side - 1))[0] for c in node] for node in nodes]
 
 
 COLUMNS = {1: ("name", Bytes.names), 2: ("frame", Bytes.frames), 3: ("points", Bytes.planes)}

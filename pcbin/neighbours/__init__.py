@@ -83,7 +83,7 @@ def basis_vectors(clouds: Clouds, basis: NDArray[np.float32]) -> NDArray[np.floa
     The features of a basis point set (Prokudin, Lassner, Romero: Efficient Learning on Point Clouds with Basis Point
     Sets, ICCV 2019).
     """
-    clouds, basis = _ready(clouds), _ready(basis)
+    clouds, basis = _ready(clouds), np.ascontiguousarray(basis, np.float32)
     vectors = np.empty((len(clouds), len(basis), 3), np.float32)
     compute = backend().basis_vectors
     threads.run(lambda part: compute(clouds[part], basis, vectors[part]), len(clouds), SLICE)
@@ -103,4 +103,7 @@ def backend() -> ModuleType:
 
 
 def _ready(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Raises ValueError for what are no clouds (B, N, 3)."""
+    if points.ndim != 3 or points.shape[2] != 3:
+        raise ValueError(f"clouds are (B, N, 3), also where there is one, not {points.shape}")
     return np.ascontiguousarray(points, np.float32)

@@ -213,7 +213,7 @@ def _rate(source: Archive, model: Model, bits: int | None) -> int:
     """The rate of what is appended to an archive; raises UsageError where its codes do not begin with the archive's."""
     own = model.bits_of(source.header.code_bytes)
     if bits is not None and Codec(model, bits=bits).bytes != source.header.code_bytes:
-        raise UsageError(f"has codes of {own} bits, not {bits}", path=source.path, remedy=f"use --bits {own}")
+        raise UsageError(f"has codes of {own} bits, not {bits}", path=source.path, remedy=f"encode at {own} bits")
     return bits or own
 
 
@@ -343,9 +343,11 @@ def _checked(
     if jobs < 1:
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
     if promise is not None and not distortion:
-        raise UsageError("a promise is kept only where distortion is measured", remedy="leave out --no-distortion")
+        raise UsageError("a promise is kept only where distortion is measured", remedy="let it be measured")
     if promise is None and codes_only:
-        raise UsageError("there is no promise to keep by codes only", remedy="use --max-cd or --max-rms")
+        raise UsageError(
+            "there is no promise to keep by codes only", remedy="say how far they may be away, as CD or RMS"
+        )
     if not os.fspath(out).endswith(".pcb"):
         raise UsageError("is no archive by its name", path=out, remedy="end it in .pcb")
     return sources

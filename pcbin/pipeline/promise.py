@@ -66,15 +66,15 @@ def parse(
     """
     if max_cd is None and max_rms is None:
         if unit is not None:
-            raise UsageError("a unit promises nothing", remedy="use it with --max-rms")
+            raise UsageError("a unit promises nothing", remedy="give a largest RMS with it")
         return None
     cd = times = rms = math.inf
     if isinstance(max_cd, str):
         text = max_cd.strip().lower()
         if text.endswith("x"):
-            times = _positive(text[:-1], max_cd, "write --max-cd as 50 (x 1e-4) or as 2x (the floor)")
+            times = _positive(text[:-1], max_cd, "write a CD as 50 (x 1e-4) or as 2x (the floor)")
         else:
-            cd = _positive(text, max_cd, "write --max-cd as 50 (x 1e-4) or as 2x (the floor)") / CD_UNITS
+            cd = _positive(text, max_cd, "write a CD as 50 (x 1e-4) or as 2x (the floor)") / CD_UNITS
     elif max_cd is not None:
         cd = _positive(max_cd, max_cd, "give 0 or more")
     if max_rms is not None:
@@ -88,13 +88,13 @@ def _length(text: str, unit: str | None) -> float:
         raise UsageError(f"{unit!r} is no unit pcbin knows", remedy=f"choose {', '.join(UNITS)}")
     number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz ")
     given = text.strip().removeprefix(number).strip()
-    value = _positive(number, text, "write --max-rms as 0.005, or as 5mm with --unit m")
+    value = _positive(number, text, "write an RMS as 0.005, or as 5mm with the clouds' unit")
     if not given:
         return value
     if given not in UNITS:
         raise UsageError(f"{given!r} in {text!r} is no unit pcbin knows", remedy=f"choose {', '.join(UNITS)}")
     if unit is None:
-        raise UsageError(f"{text!r} needs to know what the clouds are in", remedy="say it, for example with --unit m")
+        raise UsageError(f"{text!r} needs to know what the clouds are in", remedy="name their unit, such as m")
     return value * UNITS[given] / UNITS[unit]
 
 

@@ -28,6 +28,7 @@ Cloud = NDArray[np.floating]
 WIDTH = 1600  # pixels of a sheet, about
 SMALLEST, LARGEST = 160, 320  # pixels of a cloud
 COLUMNS = 10  # of a grid, at most
+FEW = 6  # curves that leave room for their names
 DPI = 110
 
 
@@ -160,7 +161,8 @@ def rate_distortion(
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3, lw=0.4)
-    axes.legend(frameon=False, fontsize=8)
+    beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(curves) > FEW else {}
+    axes.legend(frameon=False, fontsize=8, **beside)
     _save(figure, path, overwrite)
 
 

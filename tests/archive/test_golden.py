@@ -14,6 +14,7 @@ from archive_records import make_batch, write
 from pcbin import archive
 from pcbin.archive import Batch, Record
 from pcbin.errors import FormatError
+from pcbin.quantised import quantise
 
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = sorted(DATA.glob("*.pcb"))
@@ -90,6 +91,15 @@ def test_both_readers_agree_on_colours_and_normals(tmp_path: Path) -> None:
         assert second.colour.tolist() == [255, 0, 7]
         assert third.normals is not None
         assert third.normals.dtype == np.float32
+
+
+def test_both_readers_agree_on_cells(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    cloud = random.normal(size=(300, 3)) / 5
+    cells = [quantise(cloud, side) for side in (0.01, 0.3, 2.0**-19)]
+    compare(
+        write(tmp_path / "a.pcb", Batch(np.zeros((5, 16), np.uint8), stored=[*cells, None, quantise(-cloud[:1], 1)]))
+    )
 
 
 def test_colours_of_another_number_are_refused_and_only_they(tmp_path: Path) -> None:

@@ -82,6 +82,28 @@ def test_compress_options(pcbin, clouds, tmp_path, tiny_model) -> None:
     assert pcbin("decompress", "out.pcb", "decoded").stdout == "decoded: 2 clouds\n"
 
 
+def test_longer_codes_and_other_numbers_of_points(pcbin, clouds, tmp_path, tiny_model) -> None:
+    model = ("--model", tiny_model)
+    assert pcbin("compress", "in", "long.pcb", *model, "--bits", "512", "--quiet").returncode == 0
+    for bits in (128, 256, 512):
+        assert pcbin("extract", "long.pcb", f"{bits}.pcb", "--bits", bits).returncode == 0
+        mix = json.loads(pcbin("info", f"{bits}.pcb", "--json").stdout)["mix"]
+        assert [(form["name"], form["clouds"]) for form in mix] == [(f"{bits // 8} bytes", 5)]
+    refused = pcbin("extract", "long.pcb", "no.pcb", "--bits", "200")
+    assert refused.returncode == 2
+    assert "long.pcb: its codes cannot be cut to 200 bits; choose 128, 256" in refused.stderr
+    other = pcbin("append", "in/box0.npy", "long.pcb", *model, "--bits", "300")
+    assert (other.returncode, (tmp_path / "long.pcb").stat().st_size > 0) == (5, True)
+    assert "makes no codes of 300 bits" in other.stderr
+    assert pcbin("decompress", "long.pcb", "few", *model, "--points", "300", "--format", "npy").returncode == 0
+    assert {len(next(files.read(path))) for path in (tmp_path / "few").iterdir()} == {300}
+    assert pcbin("decompress", "long.pcb", "none", *model, "--points", "100").returncode == 2
+    assert not (tmp_path / "none").exists()
+    wordless = pcbin("compress", "in", "r.pcb", *model, "--max-rms", "5mm")
+    assert wordless.returncode == 2
+    assert "'5mm' needs to know what the clouds are in; name their unit, such as m" in wordless.stderr
+
+
 def test_decompress_tells(pcbin, packed, tmp_path, tiny_model) -> None:
     only = ("--only", "box1", "--only", "box[34]", "--format", "npz", "--no-frame")
     result = pcbin("decompress", packed, "o", "--model", tiny_model, *only)

@@ -114,3 +114,14 @@ def test_numpy_serves_where_numba_is_not() -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "pcbin.neighbours.plain"
+
+
+@pytest.mark.usefixtures("backend")
+def test_a_single_cloud_is_refused() -> None:
+    one = clouds(0, 1, 20)
+    for wrong in (one[0], one[..., :2]):
+        for call in (neighbours.pairs, neighbours.chamfer, neighbours.chamfer_gradient):
+            with pytest.raises(ValueError, match=r"clouds are \(B, N, 3\), also where there is one, not"):
+                call(wrong, wrong)
+        with pytest.raises(ValueError, match="clouds are"):
+            neighbours.Follower(wrong)

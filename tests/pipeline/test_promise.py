@@ -43,11 +43,11 @@ def test_what_is_promised(given: dict[str, str | float], promise: Promise | None
 @pytest.mark.parametrize(
     ("given", "cause"),
     [
-        ({"max_cd": "-1"}, "'-1' is no distance; write --max-cd"),
+        ({"max_cd": "-1"}, "'-1' is no distance; write a CD as 50"),
         ({"max_cd": "nanx"}, "no distance"),
         ({"max_cd": "x"}, "no distance"),
         ({"max_cd": math.inf}, "no distance"),
-        ({"max_rms": "5mm"}, "needs to know what the clouds are in; say it, for example with --unit m"),
+        ({"max_rms": "5mm"}, "needs to know what the clouds are in; name their unit, such as m"),
         ({"max_rms": "5 furlongs", "unit": "m"}, "'furlongs' in '5 furlongs' is no unit"),
         ({"max_rms": "5mm", "unit": "yard"}, "'yard' is no unit"),
         ({"max_rms": "mm", "unit": "m"}, "no distance"),

@@ -96,7 +96,7 @@ def test_a_model_of_any_kind_is_a_codec(
         archive.merge([tmp_path / "int6.pcb", tmp_path / "float16.pcb"], tmp_path / "out.pcb", rename=True)
     with pytest.raises(UsageError, match="codes of int6 cannot be cut"):
         archive.extract(tmp_path / "int6.pcb", tmp_path / "out.pcb", [0], bits=128)
-    with pytest.raises(UsageError, match="has codes of 768 bits, not 512; use --bits 768"):
+    with pytest.raises(UsageError, match="has codes of 768 bits, not 512; encode at 768 bits"):
         append(collection / "b", tmp_path / "int6.pcb", model=model, bits=512)
     assert append(collection / "b", tmp_path / "int6.pcb", model=model).total > 11
 
