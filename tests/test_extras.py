@@ -51,7 +51,7 @@ VERBS = {  # extra: what it is for
     "plot": [("pcbin", "plot", "sheet", "out.pcb", "p.png", *MODEL), ("pcbin", "plot", "map", "out.pcb", "q.svg")],
     "remote": [("pcbin", "verify", "URL")],
     "arrow": [("pcbin", "export", "a.pcb", "a.parquet"), ("pcbin", "import", "a.parquet", "b.pcb")],
-    "ray": [("pcbin", "compress", "in", "out.pcb", "--engine", "ray", *MODEL)],
+    "ray": [("pcbin", "compress", "in", "out.pcb", "--engine", "ray", "--quiet", *MODEL)],
     "s3": [("pytest", "-q", HERE / "pipeline" / "test_s3.py")],
     "bench": [("pytest", "-q", HERE / "benchmarks")],
     "search": [("pytest", "-q", HERE / "test_search.py")],

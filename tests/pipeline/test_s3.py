@@ -110,3 +110,20 @@ def test_no_credentials(bucket: str, place: str, tmp_path: Path, tiny_model: Pat
     assert done.returncode == (3 if place == "in" else 6), done.stderr
     assert done.stderr.count("\n") == 1
     assert "redentials" in done.stderr
+
+
+def test_on_ray_from_s3_to_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> None:
+    """On the command line, on a cluster that it starts itself."""
+    pytest.importorskip("ray")
+    options = ["--model", str(tiny_model), "--effort", "0", "--engine", "ray", "--quiet"]
+    command = [sys.executable, "-m", "pcbin", "compress", f"{bucket}/in", f"{bucket}/ray.pcb", *options]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 10, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert f"1 input was skipped ({bucket}/in/part1/broken.ply" in done.stderr
+    compress(tmp_path / "in", tmp_path / "here.pcb", model=tiny_model, effort=0)
+    fs = s3fs.S3FileSystem()
+    fs.invalidate_cache()
+    assert fs.cat(f"{bucket}/ray.pcb") == (tmp_path / "here.pcb").read_bytes()
+    assert not fs.exists(f"{bucket}/ray.pcb.shards")
