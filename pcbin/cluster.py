@@ -61,8 +61,10 @@ def by_size(codes: Codes, assignment: NDArray[np.int64], *, vectors: Vectors = _
     medoid) first and the others as they come. Clusters without members are left out."""
     clusters = [np.flatnonzero(assignment == cluster) for cluster in np.unique(assignment)]
     for members in clusters:
-        points = vectors(codes[members])
-        medoid = _squared(points, points.mean(axis=0, keepdims=True))[:, 0].argmin()
+        blocks = [codes[members[start : start + BLOCK]] for start in range(0, len(members), BLOCK)]
+        total = sum(vectors(block).sum(axis=0, dtype=np.float64) for block in blocks)
+        mean = (total / len(members)).astype(np.float32)[None]
+        medoid = np.concatenate([_squared(vectors(block), mean)[:, 0] for block in blocks]).argmin()
         members[: medoid + 1] = np.roll(members[: medoid + 1], 1)
     return sorted(clusters, key=len, reverse=True)
 

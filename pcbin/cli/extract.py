@@ -27,9 +27,10 @@ def command(archive: str, out: str, only: tuple[str, ...], span: str | None, bit
     if not only and span is None and bits is None:
         raise UsageError("nothing chosen", remedy="use --only, --range or --bits")
     with open(archive) as source:
-        numbers = set(select(source, only))
+        numbers = select(source, only)
         if span is not None:
-            numbers &= set(range(*_slice(span).indices(len(source))))
+            wanted = range(*_slice(span).indices(len(source)))
+            numbers = [i for i in numbers if i in wanted]
         if not numbers:
             raise UsageError("no record is in both --only and --range", path=archive)
         count = extract(source, out, numbers, bits=bits, overwrite=overwrite)
