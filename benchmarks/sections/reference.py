@@ -129,6 +129,7 @@ def page(results: dict[str, Any]) -> str:
         return f"{1e4 * row[way]['cd']:.2f} ({row[way]['cd'] / reference - 1:+.1%})"
 
     files = results["files"]
+    most = max(map(int, results["product quantisation"]))
     others = [*results["product quantisation"].values(), results["principal components, signs"]]
     kept = [row for name, row in files.items() if name != "clouds"]
     ratios, sizes = ([f"{row[key]:{form}}" for row in kept] for key, form in (("ratio", ",.0f"), ("per cloud", ",.2f")))
@@ -158,7 +159,7 @@ def page(results: dict[str, Any]) -> str:
         table(
             ["", "bytes for the mean", "median over clouds", "clouds where 16 bytes of it are better"],
             [
-                [way, *("-" if value is None else value for value in row.values())]
+                [way, *(f"more than {most}" if value is None else value for value in row.values())]
                 for way, row in results["product quantisation needs"].items()
             ],
         ),
