@@ -86,11 +86,17 @@ def clean(points: ArrayLike, path: str | os.PathLike[str] | None = None) -> tupl
         cloud = array.astype(np.float64)
         if cloud.min() >= -LARGEST and cloud.max() <= LARGEST:  # of NaN both are NaN
             return cloud, 0
-        finite = (np.abs(cloud) <= LARGEST).all(axis=1)
+    finite = usable(cloud)
     kept = int(np.count_nonzero(finite))
     if not kept:
         raise CloudError("holds no finite point", path=path, remedy="leave it out")
     return cloud[finite], len(cloud) - kept
+
+
+def usable(points: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of the points (N, 3) are finite, (N,) bool."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.all(np.abs(np.asarray(points, np.float64)) <= LARGEST, axis=1)  # type: ignore[no-any-return]
 
 
 def _bounds(points: NDArray[Any]) -> list[Points]:

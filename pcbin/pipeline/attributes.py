@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin.cloud import LARGEST, Frame
+from pcbin.cloud import Frame, usable
 from pcbin.files import Cloud
 from pcbin.quantised import Quantised
 
@@ -23,8 +23,7 @@ def read(cloud: Cloud, left: int) -> dict[str, Values]:
     found = {name: values for name, values in cloud.attributes.items() if values is not None}
     if not found or left == len(cloud.points):
         return found
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = (np.abs(cloud.points.astype(np.float64)) <= LARGEST).all(axis=1)
+    finite = usable(cloud.points)
     return {name: values[finite] for name, values in found.items()}
 
 
