@@ -2,7 +2,7 @@
 
 Writes generated records (random codes, names, frames, distortions), prints bytes per cloud of 10,000 of them, and
 times on a large archive: by the clock, and of the processor, which other work on the machine changes less. Every time
-for one record is the median over fresh openings in this process."""
+for one record is the median over fresh openings in this process; verbs run in processes of their own."""
 
 from __future__ import annotations
 
@@ -135,6 +135,30 @@ def speeds(folder: str, n: int, names: str) -> dict[str, float | Times]:
     }
 
 
+def verb(*arguments: str) -> Times:
+    """Of a command in a process of its own, its output thrown away."""
+    command = [sys.executable, "-m", "pcbin", *arguments]
+    before, clock = os.times(), time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = os.times()
+    processor = after.children_user + after.children_system - before.children_user - before.children_system
+    return time.perf_counter() - clock, processor
+
+
+def verbs(folder: str, n: int) -> dict[str, float | Times]:
+    """Whole commands on an archive of n records, that start Python and read the archive from the system's cache."""
+    path, merged = os.path.join(folder, "verbs.pcb"), os.path.join(folder, "merged.pcb")
+    write(path, batches(n))
+    return {
+        "pcbin info, s": verb("info", path),
+        "pcbin list, s": verb("list", path),
+        "pcbin list --json, s": verb("list", "--json", path),
+        "pcbin verify, s": verb("verify", path),
+        "pcbin merge, s": verb("merge", path, merged),
+        "pcbin rm of one, s": verb("rm", path, f"cloud_{n // 2:07d}"),
+    }
+
+
 def milliseconds(times: Times) -> Times:
     return 1000 * times[0], 1000 * times[1]
 
@@ -142,6 +166,7 @@ def milliseconds(times: Times) -> Times:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--verbs", action="store_true", help="time verbs only")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--call", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -150,9 +175,12 @@ def main() -> None:
         print(peak_memory())
         return
     with tempfile.TemporaryDirectory() as folder:
-        result: dict[str, dict[str, float] | dict[str, float | Times]] = {"bytes per cloud of 10,000": sizes(folder)}
-        for names in ("sequential", "random"):
-            result[f"{options.records:,} records, {names} names"] = speeds(folder, options.records, names)
+        result: dict[str, dict[str, float] | dict[str, float | Times]] = {}
+        if not options.verbs:
+            result["bytes per cloud of 10,000"] = sizes(folder)
+            for names in ("sequential", "random"):
+                result[f"{options.records:,} records, {names} names"] = speeds(folder, options.records, names)
+        result[f"verbs on {options.records:,} records"] = verbs(folder, options.records)
     if options.json:
         print(json.dumps(result, indent=1))
         return

@@ -24,7 +24,7 @@ from pcbin.cloud import Frame, normalise, resample
 from pcbin.codec import Codec
 from pcbin.errors import CloudError, ModelError, RecordError, UsageError
 from pcbin.metrics import unit_chamfer
-from pcbin.model import Model, load, loads, shipped
+from pcbin.model import Model, carry, load, loads, shipped
 from pcbin.neighbours import chamfer
 from pcbin.prior import SIZES
 from pcbin.quantised import Quantised
@@ -436,6 +436,18 @@ def as_it_lies(record: Record, cloud: NDArray[np.float32], frame: bool) -> NDArr
     if record.frame is None:
         return cloud
     return (record.frame if frame else replace(record.frame, centre=np.zeros(3), radius=1.0)).to_world(cloud)
+
+
+def merge(paths: Sequence[archive.Place], out: archive.Place, *, rename: bool = False, overwrite: bool = False) -> int:
+    """`archive.merge`; where one of the archives carries a decoder and the model it claims to be of is shipped, the new
+    one carries that model's own: what nobody has checked is not spread."""
+    own = None
+    for path in paths:
+        with archive.Archive(path) as source:
+            if source.footer.model and (name := at_hand(source)):
+                own = carry(load(name)).data
+                break
+    return archive.merge(paths, out, rename=rename, overwrite=overwrite, model_bytes=own)
 
 
 def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]], *, overwrite: bool = False) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pcbin import archive, files
 from pcbin.archive import Batch
 from pcbin.codec import Codec
-from pcbin.collection import Collection, annotate, at_hand, load_for, select
+from pcbin.collection import Collection, annotate, at_hand, load_for, merge, select
 from pcbin.errors import CloudError, ModelError, OutputError, RecordError
 from pcbin.model import cut_decoder, load, loads, registry
 from pcbin.neighbours import chamfer
@@ -150,6 +150,27 @@ def test_a_decoder_that_claims_a_shipped_hash_under_another_name_is_not_believed
         assert load_for(source) is tiny
         monkeypatch.setattr(registry, "_HOMES", ())
         assert at_hand(source) is None
+
+
+def test_a_decoder_that_claims_a_shipped_hash_is_not_spread_by_merging(tiny_model, other_model, tmp_path, monkeypatch):
+    tiny, false = load(tiny_model), cut_decoder(load(other_model).weights)
+    for name, model_bytes in (("a", None), ("b", false)):
+        with archive.create(tmp_path / f"{name}.pcb", header_of(Codec(tiny)), model_bytes=model_bytes) as writer:
+            writer.write(Batch(np.zeros((1, 16), np.uint8), [name]))
+
+    def carried(*names):
+        merge([tmp_path / f"{name}.pcb" for name in names], tmp_path / "out.pcb", overwrite=True)
+        with archive.open(tmp_path / "out.pcb") as made:
+            assert list(made.names) == list(names)
+            return made.model_bytes
+
+    assert carried("a", "b") == false  # which `info` calls unverified
+    monkeypatch.setattr(registry, "_HOMES", (tiny_model.parent,))
+    assert carried("a") is None
+    codes = np.random.default_rng(0).integers(0, 256, (4, 16), np.uint8)
+    decoder = loads(carried("a", "b"))
+    assert decoder.sha256 == tiny.sha256
+    assert np.abs(decoder.decode_codes(codes) - tiny.decode_codes(codes)).max() < 0.1
 
 
 def test_a_header_that_contradicts_its_model_is_refused(tiny_model, tmp_path):

@@ -16,7 +16,7 @@ from pcbin.archive.faults import bad
 from pcbin.archive.frames import check_frames, pack_frames, unpack_frames
 from pcbin.archive.jsonpack import MAX_META, pack_json, unpack_json
 from pcbin.archive.namecolumn import MAX_NAME, NameColumn, pack_names
-from pcbin.archive.packing import MAX_COLUMN, BytesColumn, Cursor, blob, lengths, planes
+from pcbin.archive.packing import MAX_COLUMN, BytesColumn, Cursor, blob, lengths, planes, text_room
 from pcbin.errors import UsageError
 
 Kept = NDArray[Any] | list[bytes]  # a column of n records as a writer buffers it and chunks hold it
@@ -175,7 +175,7 @@ def _check_bytes(values: Sequence[bytes], n: int) -> list[bytes]:
 
 
 def _pack_bytes(items: list[bytes]) -> bytes:
-    return lengths(items) + blob(b"".join(items))
+    return lengths(items) + blob(b"".join(items), text_room(len(items)))
 
 
 # --- the table -------------------------------------------------------------------------------------------------

@@ -19,11 +19,19 @@ from pcbin.errors import ModelError, RecordError, UsageError
 Numbers = NDArray[np.int64]
 
 
-def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite: bool = False) -> int:
+def merge(
+    paths: Sequence[Place],
+    out: Place,
+    *,
+    rename: bool = False,
+    overwrite: bool = False,
+    model_bytes: bytes | None = None,
+) -> int:
     """One archive of all records of several, in order; returns how many.
 
     All must be of one model: ModelError otherwise. A name that two of them use is a UsageError, or, with `rename`,
     gets a number behind: "a" becomes "a~2". The archives' metadata is joined, the first one wins.
+    `model_bytes` is carried inside in place of the model that one of them carries, if any does.
     """
     if not paths:
         raise UsageError("nothing to merge")
@@ -34,6 +42,8 @@ def merge(paths: Sequence[Place], out: Place, *, rename: bool = False, overwrite
             _same_model(archives[0], archive)
         meta = {key: value for archive in reversed(archives) for key, value in archive.header.meta.items()}
         model = next((archive.model_bytes for archive in archives if archive.model_bytes is not None), None)
+        if model is not None and model_bytes is not None:
+            model = model_bytes
         header = replace(archives[0].header, meta=meta)
         sources = [archive.source for archive in archives]
         with create(out, header, overwrite=overwrite, model_bytes=model, sources=sources) as writer:

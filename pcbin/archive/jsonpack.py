@@ -12,6 +12,7 @@ from pcbin.archive.faults import bad
 MAX_META = 1 << 20  # bytes of one value, packed
 MAX_DEPTH = 64  # maps and lists inside one another
 MAX_CONTAINERS = 1 << 16  # maps and lists in one value
+_PLAIN = {str, int, bool, type(None)}  # with nothing in them, and nothing to be said against them
 
 
 def pack_json(value: Any) -> bytes:
@@ -55,10 +56,14 @@ def _check(value: Any, depth: int) -> int:
     if isinstance(value, dict | list):
         if not depth:
             raise ValueError(f"nested more than {MAX_DEPTH} deep")
+        if not value:
+            return 1
         if isinstance(value, dict):
             if not all(isinstance(key, str) for key in value):
                 raise ValueError("a key that is no string")
             value = value.values()
+        if set(map(type, value)) <= _PLAIN:
+            return 1
         return 1 + sum(_check(item, depth - 1) for item in value)
     if value is not None and type(value) not in (str, int, float, bool):
         raise ValueError(f"a value of type {type(value).__name__}")

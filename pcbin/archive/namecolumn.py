@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcbin.archive.faults import bad
-from pcbin.archive.packing import BytesColumn, Cursor, blob, planes
+from pcbin.archive.packing import BytesColumn, Cursor, blob, planes, text_room
 
 MAX_NAME = 4096  # bytes of UTF-8
 MAX_NAMES = 1 << 20  # bytes of all names of a column
@@ -27,7 +27,7 @@ def pack_names(names: list[bytes]) -> bytes:
     own = lengths - shared
     text = b"".join([name[start:] for name, start in zip(names, shared.tolist(), strict=True)])
     across = np.frombuffer(text, np.uint8)[_from_the_end(own)].tobytes()
-    along, turned = blob(text), blob(across)
+    along, turned = blob(text, text_room(n)), blob(across, text_room(n))
     worth = len(turned) < 0.9 * len(along)  # turning it back takes a reader time
     return planes(shared) + planes(own) + (b"\1" + turned if worth else b"\0" + along)
 
@@ -55,7 +55,7 @@ class NameColumn(BytesColumn):
         if max(shared.max(), own.max()) > MAX_NAME or int((shared + own).sum()) > MAX_NAMES:
             bad("names longer than the limits allow")
         order = cursor.number(1)
-        self.text = cursor.blob()
+        self.text = cursor.blob(text_room(n))
         cursor.end()
         self.shared, self.own = shared.astype(np.int64), own.astype(np.int64)
         self.ends = np.cumsum(self.own)

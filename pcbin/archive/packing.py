@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import zstandard
@@ -14,7 +14,25 @@ from numpy.typing import NDArray
 from pcbin.archive.faults import bad
 
 MAX_COLUMN = 1 << 22  # bytes of names or metadata in one chunk, unpacked
-MAX_RATIO = 16  # a blob unpacks to no more than MAX_COLUMN bytes or this many times its own length
+
+
+class Room(NamedTuple):
+    """What a blob may unpack to: the larger of some bytes and some times its own length. What a file may unpack to is
+    so a multiple of its size, as records take room in it too."""
+
+    least: int
+    times: int
+
+    def holds(self, size: int, length: int) -> bool:
+        return size <= max(self.least, self.times * length)
+
+
+def text_room(n: int) -> Room:
+    """Of names, metadata and the like of n records."""
+    return Room(n << 10, 64)
+
+
+POINTS_ROOM = Room(1 << 12, 16)  # of the points of one record
 
 
 class _Zstd(threading.local):
@@ -48,15 +66,15 @@ class BytesColumn(Sequence[Any]):
         """Raises FormatError unless `data` is the column of n records."""
         cursor = Cursor(data)
         sizes = cursor.planes(n)
-        self.data = self.read(cursor)
+        self.data = self.read(cursor, n)
         cursor.end()
         if sizes.max() > self.most or int(sizes.sum()) != len(self.data):
             bad("a column of the wrong length")
         self.ends = np.concatenate([[0], np.cumsum(sizes.astype(np.int64))])
 
-    def read(self, cursor: Cursor) -> bytes:
+    def read(self, cursor: Cursor, n: int) -> bytes:
         """All the strings, one after the other."""
-        data = cursor.blob()
+        data = cursor.blob(text_room(n))
         if len(data) > MAX_COLUMN:
             bad(f"a column of {len(data)} bytes is over the limit of {MAX_COLUMN}")
         return data
@@ -119,23 +137,23 @@ class Cursor:
             values[:, plane] = np.frombuffer(packed if len(packed) == n else _unzstd(packed, n), np.uint8)
         return values.view("<u8")[:, 0].astype(np.uint64, copy=False)
 
-    def blob(self, width: int = 8) -> bytes:
+    def blob(self, room: Room, width: int = 8) -> bytes:
         """Bytes written by `blob`."""
-        size, packed = self._blob(width)
+        size, packed = self._blob(room, width)
         return packed if size == len(packed) else _unzstd(packed, size)
 
-    def blob_size(self) -> int:
+    def blob_size(self, room: Room, width: int = 8) -> int:
         """The size of the blob here, which ends the column; it stays to be read."""
         at = self.at
-        size, _ = self._blob(8)
+        size, _ = self._blob(room, width)
         self.end()
         self.at = at
         return size
 
-    def _blob(self, width: int) -> tuple[int, bytes]:
+    def _blob(self, room: Room, width: int) -> tuple[int, bytes]:
         size, length = self.number(width), self.number(width)
         packed = self.take(length)
-        if size > MAX_COLUMN and size > MAX_RATIO * length:
+        if size != length and not room.holds(size, length):
             bad(f"{length} bytes that claim to unpack to {size}")
         return size, packed
 
@@ -163,9 +181,8 @@ def lengths(items: list[bytes]) -> bytes:
     return planes(np.fromiter(map(len, items), np.int64, len(items)))
 
 
-def blob(data: bytes, width: int = 8) -> bytes:
+def blob(data: bytes, room: Room, width: int = 8) -> bytes:
     """Bytes, packed where that helps and a reader may unpack it, after their two sizes in `width` bytes each."""
     packed = min(_ZSTD.packer.compress(data), _ZSTD.text_packer.compress(data), key=len)
-    allowed = len(data) <= max(MAX_COLUMN, MAX_RATIO * len(packed))
-    body = packed if len(packed) < len(data) and allowed else data
+    body = packed if len(packed) < len(data) and room.holds(len(data), len(packed)) else data
     return len(data).to_bytes(width, "little") + len(body).to_bytes(width, "little") + body

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pcbin.archive import octree
 from pcbin.archive.faults import bad
-from pcbin.archive.packing import BytesColumn, Cursor, blob, lengths
+from pcbin.archive.packing import POINTS_ROOM, BytesColumn, Cursor, blob, lengths
 from pcbin.errors import FormatError, UsageError
 from pcbin.quantised import COARSEST, FINEST, Quantised
 
@@ -38,13 +38,13 @@ def _pack(points: Points) -> bytes:
     Cells: their type and count, their side, the depth of the octree, and its bytes."""
     if isinstance(points, Quantised):
         head = _CELLS.pack(CELLS, len(points), points.side, octree.depth_of(points.codes))
-        return head + blob(octree.pack(points.codes), 4)
+        return head + blob(octree.pack(points.codes), POINTS_ROOM, 4)
     if points.ndim != 2 or points.shape[1] != 3 or _type_name(points.dtype) not in TYPES:
         raise UsageError(f"stored points of shape {points.shape} and type {points.dtype}, not (N, 3) numbers")
     plain = np.ascontiguousarray(points, dtype=points.dtype.newbyteorder("<"))
     shuffled = plain.reshape(-1).view(np.uint8).reshape(-1, plain.itemsize).T.tobytes()
     kind = TYPES.index(_type_name(plain.dtype))
-    return kind.to_bytes(1, "little") + len(plain).to_bytes(8, "little") + blob(shuffled)
+    return kind.to_bytes(1, "little") + len(plain).to_bytes(8, "little") + blob(shuffled, POINTS_ROOM)
 
 
 def _type_name(dtype: np.dtype[Any]) -> str:
@@ -61,7 +61,7 @@ class StoredColumn(BytesColumn):
 
     most = 1 << 46
 
-    def read(self, cursor: Cursor) -> bytes:
+    def read(self, cursor: Cursor, n: int) -> bytes:
         return cursor.take(len(cursor.data) - cursor.at)
 
     def value(self, raw: bytes) -> Points | None:
@@ -110,13 +110,13 @@ def _unpack(raw: bytes) -> Points:
     kind, count, cursor = _head(raw)
     if kind == CELLS:
         side, depth = _CELLS.unpack_from(raw)[2:]
-        codes = octree.unpack(cursor.blob(4), depth)
+        codes = octree.unpack(cursor.blob(POINTS_ROOM, 4), depth)
         cursor.end()
         if len(codes) != count:
             bad("stored cells of the wrong number")
         return Quantised(codes, side)
     dtype = np.dtype(TYPES[kind])
-    plain = np.frombuffer(cursor.blob(), np.uint8).reshape(dtype.itemsize, -1).T
+    plain = np.frombuffer(cursor.blob(POINTS_ROOM), np.uint8).reshape(dtype.itemsize, -1).T
     return np.ascontiguousarray(plain).reshape(-1).view(dtype).reshape(count, 3)
 
 
@@ -128,10 +128,11 @@ def _head(raw: bytes) -> tuple[int, int, Cursor]:
         kind, count, side, _ = _CELLS.unpack(cursor.take(_CELLS.size))
         if not FINEST <= side <= COARSEST:
             bad(f"stored cells of side {side}")
+        cursor.blob_size(POINTS_ROOM, 4)
         return kind, count, cursor
     kind, count = cursor.number(1), cursor.number(8)
     if kind >= len(TYPES):
         bad(f"stored points of unknown type {kind}")
-    if cursor.blob_size() != count * 3 * np.dtype(TYPES[kind]).itemsize:
+    if cursor.blob_size(POINTS_ROOM) != count * 3 * np.dtype(TYPES[kind]).itemsize:
         bad("stored points of the wrong length")
     return kind, count, cursor

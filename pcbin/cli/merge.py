@@ -17,6 +17,6 @@ def command(archives: tuple[str, ...], out: str, rename: bool, overwrite: bool) 
 
     Of a single archive this makes a copy without the traces of appending.
     """
-    from pcbin.archive import merge
+    from pcbin.collection import merge
 
     report.written(out, merge(archives, out, rename=rename, overwrite=overwrite))

@@ -311,7 +311,7 @@ def nested(depth: int) -> bytes:
 
 
 def meta_column(raw: bytes) -> bytes:
-    return packing.planes(np.array([len(raw), 0])) + packing.blob(raw)
+    return packing.planes(np.array([len(raw), 0])) + packing.blob(raw, packing.text_room(2))
 
 
 @pytest.mark.parametrize(
@@ -349,13 +349,14 @@ def test_what_a_reader_would_refuse_is_not_written(meta: dict[str, object]) -> N
 
 
 def test_stored_points_are_counted_and_verified_without_being_unpacked() -> None:
-    """Sixty clouds of 4 MiB of zeros each, in a few kilobytes."""
-    plain = b"\0" + struct.pack("<Q", (1 << 22) // 12) + blob((1 << 22) // 12 * 12, zstd((1 << 22) // 12 * 12))
-    n = 60
+    """Sixty clouds that unpack to fifteen times what they are."""
+    count, n = (1 << 18) // 12, 60
+    content = np.random.default_rng(0).bytes(count * 12 // 15) + bytes(count * 12 - count * 12 // 15)
+    plain = b"\0" + struct.pack("<Q", count) + blob(len(content), zstandard.compress(content))
     data = build([[(STORED, packing.planes(np.full(n, len(plain))) + plain * n)]], n)
     tracemalloc.start()
     with archive.open(io.BytesIO(data)) as opened:
-        assert [record.stored_points for record in opened] == [(1 << 22) // 12] * n
+        assert [record.stored_points for record in opened] == [count] * n
         assert archive.verify(opened) == []
         assert archive.repair(io.BytesIO(data), io.BytesIO()).records == n
         assert None not in next(iter(opened.batches())).stored.forms()
@@ -363,8 +364,16 @@ def test_stored_points_are_counted_and_verified_without_being_unpacked() -> None
         assert all(record.stored is not None for record in opened)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert counted < 4_000_000
-    assert peak < 30_000_000
+    assert counted < 8 * len(data)
+    assert peak < n * len(content) / 2
+
+
+@pytest.mark.parametrize("size", [1 << 15, 1 << 22])
+def test_points_that_unpack_to_more_than_their_size_allows_are_refused(size: int) -> None:
+    plain = b"\0" + struct.pack("<Q", size // 12) + blob(size // 12 * 12, zstd(size // 12 * 12))
+    data = build([[(STORED, packing.planes(np.full(2, len(plain))) + plain * 2)]])
+    assert "claim to unpack" in refused(data)
+    assert [damage.what for damage in archive.verify(io.BytesIO(data))] == ["stored"]
 
 
 def test_chunks_that_share_codes_are_not_repaired_into_gigabytes() -> None:

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcbin.archive.namecolumn import HEAD_EVERY, NameColumn, pack_names
-from pcbin.archive.packing import blob, planes
+from pcbin.archive.packing import blob, planes, text_room
 from pcbin.errors import FormatError
+
+ROOM = text_room(1)
 
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
 lists = st.lists(text, min_size=1, max_size=200) | st.integers(1, 300).map(lambda n: [f"a/cloud_{i}" for i in range(n)])
@@ -41,7 +43,7 @@ def test_sequential_names_cost_a_quarter_of_a_byte() -> None:
     ],
 )
 def test_names_that_do_not_fit_are_refused(shared: list[int], own: list[int], text: bytes) -> None:
-    data = planes(np.array(shared)) + planes(np.array(own)) + b"\0" + blob(text)
+    data = planes(np.array(shared)) + planes(np.array(own)) + b"\0" + blob(text, ROOM)
     with pytest.raises(FormatError):
         NameColumn(data, len(shared))
 
@@ -51,12 +53,12 @@ def test_names_that_unpack_to_too_much_are_refused() -> None:
     shared, own = np.full(n, 4000), np.zeros(n, int)
     shared[::HEAD_EVERY], own[::HEAD_EVERY] = 0, 4000
     with pytest.raises(FormatError, match="limits"):
-        NameColumn(planes(shared) + planes(own) + b"\0" + blob(bytes(int(own.sum()))), n)
+        NameColumn(planes(shared) + planes(own) + b"\0" + blob(bytes(int(own.sum())), text_room(n)), n)
 
 
 @pytest.mark.parametrize("name", [b"\xff", b"a\0b"])
 def test_a_name_that_is_no_text_is_refused(name: bytes) -> None:
-    column = NameColumn(planes(np.zeros(1, int)) + planes(np.array([len(name)])) + b"\0" + blob(name), 1)
+    column = NameColumn(planes(np.zeros(1, int)) + planes(np.array([len(name)])) + b"\0" + blob(name, ROOM), 1)
     with pytest.raises(FormatError):
         column[0]
 

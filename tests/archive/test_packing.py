@@ -9,6 +9,8 @@ from pcbin.archive import packing
 from pcbin.archive.packing import Cursor
 from pcbin.errors import FormatError
 
+ROOM = packing.text_room(3)
+
 
 @given(st.integers(1, 200).flatmap(lambda n: arrays(np.uint64, n, elements=st.integers(0, 2**63 - 1))))
 def test_planes_give_back_every_number(values: np.ndarray) -> None:
@@ -24,15 +26,28 @@ def test_constant_planes_take_next_to_nothing() -> None:
 
 @given(st.binary(max_size=3000) | st.integers(0, 3000).map(bytes))
 def test_blob_gives_back_every_byte(data: bytes) -> None:
-    cursor = Cursor(packing.blob(data))
-    assert cursor.blob() == data
+    cursor = Cursor(packing.blob(data, ROOM))
+    assert cursor.blob(ROOM) == data
     cursor.end()
 
 
 def test_a_blob_no_reader_would_unpack_stays_as_it_is() -> None:
-    zeros = bytes(packing.MAX_COLUMN + 1)
-    assert len(packing.blob(zeros)) == 16 + len(zeros)
-    assert len(packing.blob(zeros[:-1])) < 1000
+    zeros = bytes(ROOM.least + 1)
+    assert len(packing.blob(zeros, ROOM)) == 16 + len(zeros)
+    assert len(packing.blob(zeros[:-1], ROOM)) < 100
+    assert len(packing.blob(zeros, packing.Room(0, 1000))) < 100
+
+
+def test_a_blob_has_room_in_proportion_to_its_records_or_its_length() -> None:
+    assert packing.text_room(4096).least == 1 << 22
+    packed = zstandard.compress(bytes(5000))
+    for room, holds in ((packing.text_room(4), False), (packing.text_room(5), True), (packing.Room(0, 64), False)):
+        assert room.holds(5000, len(packed)) == holds
+        if holds:
+            assert Cursor(_blob(5000, packed)).blob(room) == bytes(5000)
+        else:
+            with pytest.raises(FormatError, match="claim to unpack"):
+                Cursor(_blob(5000, packed)).blob(room)
 
 
 def _blob(size: int, packed: bytes) -> bytes:
@@ -57,7 +72,7 @@ BOMB = zstandard.compress(bytes(1 << 28))
 )
 def test_a_lying_blob_is_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
-        Cursor(data).blob()
+        Cursor(data).blob(ROOM)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x09", b"\x01\xff\xff\xff\xff", b"\x01\x02\0\0\0xy", b"\x02\x04\0\0\0abcd"])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcbin.errors import OutputError
-from pcbin.files import target, write
+from pcbin.files import read, target, write
 
 GOOD = ["chair", "a/b/c", "été/椅子", "a b", ".hidden", "a..b", "v1.0", "...x", "console", "com10", "nul_", "x" * 251]
 BAD = [
@@ -113,3 +113,16 @@ def test_the_directory_itself_may_be_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert target(tmp_path / "link", "a", ".ply") == tmp_path / "link/a.ply"
+
+
+@pytest.mark.parametrize("format", ["ply", "npy", "npz", "xyz"])
+def test_float32_is_used_only_where_it_is_within_a_millionth_of_the_extent(tmp_path: Path, format: str) -> None:
+    """Float32 at 100 has steps of 8e-6."""
+    spread = np.random.default_rng(0).random((50, 3))
+    for points, dtype in ((spread, np.float32), (spread + 100, np.float64), (20 * spread + 100, np.float32)):
+        write(tmp_path / "a", points, format, overwrite=True)
+        if format == "npy":
+            assert np.load(tmp_path / "a").dtype == dtype
+        (tmp_path / f"a.{format}").write_bytes((tmp_path / "a").read_bytes())
+        (back,) = read(tmp_path / f"a.{format}")
+        assert np.abs(back - points).max() <= 1e-6 * np.ptp(points, axis=0).max()

@@ -116,14 +116,14 @@ def pieces(number: int, data: bytes, n: int) -> list[Piece]:
         if kind == "planes":
             found.append((kind, cursor.planes(n).copy()))
         elif kind == "blob":
-            found.append((kind, cursor.blob()))
+            found.append((kind, cursor.blob(packing.text_room(n))))
         else:
             found.append(("bytes", cursor.take({"order": 1, "place": 24}[kind])))
     return [*found, ("bytes", cursor.take(len(data) - cursor.at))]
 
 
-def packed(found: list[Piece]) -> bytes:
-    made = {"planes": packing.planes, "blob": packing.blob, "bytes": bytes}
+def packed(found: list[Piece], n: int) -> bytes:
+    made = {"planes": packing.planes, "blob": lambda value: packing.blob(value, packing.text_room(n)), "bytes": bytes}
     return b"".join(made[kind](value) for kind, value in found)
 
 
@@ -152,7 +152,7 @@ def changed_column(number: int, data: bytes, n: int, rng: np.random.Generator) -
         found[at] = (kind, mutated(value, rng, WORDS, 40))
         if number == 5 and rng.random() < 0.7:
             found[:2] = [("planes", lengths_of(len(found[at][1]), n, rng)), ("blob", found[at][1])]
-    return packed(found)
+    return packed(found, n)
 
 
 def lengths_of(total: int, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-SECONDS = 5  # for one input
+SECONDS = 5  # of the processor, for one input
 NUMBERS = [0, 1, 2, 3, 4, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**53, 2**63, 2**64, 10**18]
 
 Inputs = Iterator[tuple[str, bytes]]  # the end of a file's name, and what is in it
@@ -73,7 +73,7 @@ def run(todo: Inputs, use: Use, *, seconds: float, addresses: int, keep: Path | 
     finds = 0
     first = next(todo)  # loads libraries and compiles, before addresses and seconds are counted
     resource.setrlimit(resource.RLIMIT_AS, (addresses + used(), resource.RLIM_INFINITY))
-    signal.signal(signal.SIGALRM, _late)
+    signal.signal(signal.SIGPROF, _late)
     stop = time.monotonic() + seconds
     rng = np.random.default_rng(seed)
     for kind, data in itertools.chain([first], todo):
@@ -83,7 +83,7 @@ def run(todo: Inputs, use: Use, *, seconds: float, addresses: int, keep: Path | 
             path = Path(directory, f"a.{kind}")
             path.write_bytes(data)
             begun = time.process_time()
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             try:
                 end = use(path, rng)
             except BaseException as error:
@@ -95,7 +95,7 @@ def run(todo: Inputs, use: Use, *, seconds: float, addresses: int, keep: Path | 
                     keep.mkdir(exist_ok=True)
                     (keep / f"{finds:04d}.{kind}").write_bytes(data)
             finally:
-                signal.alarm(0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
         ended[kind][end] += 1
         slowest[kind] = max(slowest[kind], time.process_time() - begun)
     for kind, counts in ended.items():

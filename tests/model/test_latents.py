@@ -113,3 +113,9 @@ def test_priors() -> None:
 def test_what_is_no_latent() -> None:
     with pytest.raises(ValueError, match="none of beta"):
         latent_of("gamma", 8)
+
+
+def test_the_doubt_of_a_bit_is_the_chance_that_it_is_wrong() -> None:
+    latent, raw = latent_of("beta", 128), np.random.default_rng(0).normal(0, 3, (4, 256)).astype(np.float32)
+    mean, doubt = latent.mode(raw), latent.doubt(raw)
+    np.testing.assert_allclose(doubt, np.where(mean > 0.5, 1 - mean, mean), atol=1e-6)

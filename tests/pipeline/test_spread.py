@@ -13,8 +13,9 @@ from pcbin.pipeline.spread import AHEAD, spread
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_in_order(jobs: int) -> None:
-    expected = [(item, part) for item in range(30) for part in range(item % 4)]
-    assert list(spread(repeat, range(30), jobs)) == expected
+    for count in (30, 31):
+        expected = [(item, part) for item in range(count) for part in range(item % 4)]
+        assert list(spread(repeat, range(count), jobs)) == expected
     assert list(spread(repeat, [], jobs)) == []
 
 

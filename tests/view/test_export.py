@@ -67,6 +67,13 @@ def test_names_and_metadata_cannot_leave_their_element(exported):
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
 
 
+def test_what_the_page_may_do_is_stated_before_anything_else(exported):
+    head = exported.read_text().partition("<script")[0]
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="(.*?)">', head)
+    assert policy.startswith("default-src 'none'; ")
+    assert "http" not in policy
+
+
 def test_nothing_is_replaced_unasked_and_a_million_are_not_exported(collection, exported, monkeypatch, tmp_path):
     with pytest.raises(OutputError, match="exists"):
         export(exported, collection)
