@@ -70,7 +70,7 @@ def retrieval(
 def settled(codec: Codec, held: NDArray[np.uint8], real: NDArray[np.float32]) -> None:
     """Whether codes made by hand are better for being encoded anew, by the encoder alone and with the search: how far
     what they show moves, how far the encoder is from showing it again, and how good it is as a set."""
-    a, b, c = np.split(held[: 3 * min(HAND, len(held) // 3)], 3)
+    a, b, c = np.split(held, 3)
     paths = [latent.interpolate(*ends, 4, codec.decode)[1:-1] for ends in zip(a[:10], b[:10], strict=True)]
     made = {
         "held-out codes": np.concatenate([a, b, c]),
@@ -147,7 +147,8 @@ def main() -> None:
     print("\n".join(table(rows)))
 
     print("\nencoded anew: codes of held-out shapes, and what is made of them (x 1e4)")
-    settled(codec, rng.permutation(held), real)
+    order, count = rng.permutation(len(held)), 3 * min(HAND, len(held) // 6)
+    settled(codec, held[order[:count]], np.concatenate(tests)[order[count:]])  # judged by others than it was made of
 
     print("\ninterpolation, 8 steps between 20 pairs of held-out shapes: deviation / mean of the steps' CD")
     pairs = rng.permutation(len(held))[:40].reshape(20, 2)
