@@ -14,9 +14,10 @@ HEAD = """# Benchmarks
 
 *Generated from `benchmarks/results.json` by `python -m benchmarks report`: change that, not this.*
 
-Every section names the command that measures it again; `python -m benchmarks all --quick` tries all of them on the
-sample clouds. The others are given every advantage that is cheap to give: what they are good at is said as plainly as
-what they are not. Speeds are ratios within one run wherever they can be: seconds of a shared machine say little."""
+Every section names the command that measures it again (`pip install 'pcbin[bench]'`); `python -m benchmarks all
+--quick` tries all of them on the sample clouds. The others are given every advantage that is cheap to give: what they
+are good at is said as plainly as what they are not. Speeds are ratios within one run wherever they can be: seconds of a
+shared machine say little."""
 
 
 def page(results: dict[str, Any]) -> str:

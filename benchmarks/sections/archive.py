@@ -332,7 +332,7 @@ def page(results: dict[str, Any]) -> str:
         [
             key,
             *(
-                f"{number(row[key])}" + (f" ({row[key] / ours[key]:.2g} x)" if row is not ours else "")
+                f"{number(row[key])}" + (f" ({number(row[key] / ours[key], 2)} x)" if row is not ours else "")
                 for row in stores.values()
             ),
         ]

@@ -117,7 +117,10 @@ def page(results: dict[str, Any]) -> str:
             f"{results['small']['backend']}; the share is of `compress` at effort 0 with distortion:",
             table(
                 ["stage", "ms per cloud", "share"],
-                [[name, f"{value:.3f}", f"{value / whole:.0%}"] for name, value in stages.items()],
+                [
+                    [name, f"{value:.3f}", f"{value / whole:.0%}" if value <= whole else ""]
+                    for name, value in stages.items()
+                ],
             ),
             f"One binary PLY of {results['large']['points']:,} points, MB of its points per processor second:",
             table(["stage", "MB/s"], [[name, number(value)] for name, value in rates.items()]),
