@@ -119,3 +119,13 @@ def test_the_doubt_of_a_bit_is_the_chance_that_it_is_wrong() -> None:
     latent, raw = latent_of("beta", 128), np.random.default_rng(0).normal(0, 3, (4, 256)).astype(np.float32)
     mean, doubt = latent.mode(raw), latent.doubt(raw)
     np.testing.assert_allclose(doubt, np.where(mean > 0.5, 1 - mean, mean), atol=1e-6)
+
+
+def test_finer_levels_are_searched_for_in_the_half_that_a_bit_says() -> None:
+    latent, rng = latent_of("beta", 64), np.random.default_rng(1)
+    latents, codes = rng.random((3, 64), np.float32), rng.integers(0, 256, (3, 8), np.uint8)
+    space = latent.space(latents, 2, codes)
+    low = np.unpackbits(codes, axis=1, bitorder="little") / 2
+    np.testing.assert_array_equal(space.low, low)
+    np.testing.assert_array_equal(space.high, low + 0.5)
+    np.testing.assert_array_equal(space.start, np.clip(latents, low, low + 0.5))
