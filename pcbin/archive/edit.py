@@ -30,7 +30,8 @@ def merge(
     """One archive of all records of several, in order; returns how many.
 
     All must be of one model: ModelError otherwise. A name that two of them use is a UsageError, or, with `rename`,
-    gets a number behind: "a" becomes "a~2". The archives' metadata is joined, the first one wins.
+    gets a number behind: "a" becomes "a~2". The archives' metadata is joined, the first one wins; how new
+    clouds are turned, `up` and `align`, is the first one's, and each record keeps the turn it has.
     `model_bytes` is carried inside in place of the model that one of them carries, if any does.
     """
     if not paths:
