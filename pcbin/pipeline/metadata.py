@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ def _once(pairs: list[tuple[str, Any]]) -> Fields:
     """An object, whose keys have to be unlike."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+        keys = Counter(key for key, _ in pairs)
+        raise ValueError(f"the key {next(key for key, count in keys.items() if count > 1)!r} is there twice")
     return fields
 
 
@@ -92,7 +93,7 @@ def _read_csv(text: str, path: Path) -> tuple[Fields, dict[str, Fields]]:
         header = next(rows, [])
         if "name" not in header:
             raise UsageError('has no column "name"', path=path)
-        if twice := [column for column in header if header.count(column) > 1]:
+        if twice := [column for column, count in Counter(header).items() if count > 1]:
             raise UsageError(f"has two columns {twice[0]!r}", path=path)
         records: dict[str, Fields] = {}
         for row in filter(None, rows):
