@@ -73,6 +73,7 @@ def test_items_are_what_decompress_writes(collection: Path, tiny_model: Path, tm
                 assert np.allclose(item.numpy(), written, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than the machine has processors
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers(context: str, collection: Path, tiny_model: Path) -> None:
     dataset = Dataset(collection, model=tiny_model, transform=label)
