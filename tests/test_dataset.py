@@ -12,13 +12,15 @@ import pytest
 
 import pcbin
 from pcbin import archive
-from pcbin.archive import Batch, Record
+from pcbin.archive import Batch
 from pcbin.codec import Codec
 from pcbin.errors import FormatError, UsageError
 from pcbin.model import load
 from pcbin.shapes import header_of
 
 torch = pytest.importorskip("torch")
+
+from dataset_work import label
 
 from pcbin.dataset import ChunkSampler, Dataset
 
@@ -48,11 +50,6 @@ def collection(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Pa
             for batch in more.batches():
                 writer.write(batch)
     return path
-
-
-def label(cloud: np.ndarray, record: Record) -> tuple[Any, int]:
-    assert record.meta is not None
-    return torch.from_numpy(cloud), record.meta["label"]
 
 
 def test_items_are_what_decompress_writes(collection: Path, tiny_model: Path, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_without_fsspec_the_extra_is_named(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['fsspec'] = None; sys.modules['fsspec.core'] = None\n"
         "from pcbin import archive, errors\n"
-        "try: archive.open('s3://bucket/a.pcb')\n"
+        "try: archive.open('https://host.example/a.pcb')\n"
         "except errors.ExtraError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -106,7 +106,7 @@ def test_mistakes(run, recipe, scans, arguments, error, message):
 
 @pytest.fixture
 def thirty_steps(monkeypatch):
-    monkeypatch.setattr(finetune, "OPTIM", replace(finetune.OPTIM, batch=8))
+    monkeypatch.setattr(finetune, "OPTIM", replace(finetune.OPTIM, batch=8, rate=3e-3))
     monkeypatch.setattr(finetune, "fine_tune", partial(finetune.fine_tune, steps=30))
 
 
