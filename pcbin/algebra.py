@@ -140,8 +140,7 @@ class Vectors:
     def vary(self, code: Codes, n: int, amount: float, decode: Decode, doubt: Array | None, *, seed: int) -> Codes:
         if not 0 < amount <= 0.5:
             raise UsageError(f"cannot vary by {amount:g}", remedy="choose above 0 to 0.5")
-        if n < 1:
-            raise UsageError(f"cannot make {n} shapes", remedy="ask for 1 or more")
+        gaussian.check_count(n)
         around = self.vectors(code[None])
         if doubt is None:
             doubt = np.ones(around.shape[1], np.float32)
@@ -152,8 +151,7 @@ class Vectors:
     def interpolate(self, a: Codes, b: Codes, steps: int, decode: Decode, *, shuffled: bool, seed: int) -> Codes:
         if shuffled:
             raise UsageError("only bits can be flipped in random order", remedy="let these go along the line")
-        if steps < 1:
-            raise UsageError(f"cannot interpolate in {steps} steps", remedy="ask for 1 or more")
+        latent.check_steps(steps)
         share = np.linspace(0, 1, steps + 1, dtype=np.float32)[:, None]
         start, end = self.vectors(np.stack([a, b]))
         path = self._pack((1 - share) * start + share * end)

@@ -69,7 +69,7 @@ class Codec:
         latent = model.config.latent
         self.bits = latent.size * self.depth
         self.size = latent.code_size(self.depth)
-        self.bytes = latent.code_size(latent.depth) if latent.binary else self.size
+        self.bytes = latent.code_bytes if latent.binary else self.size
         self.points = model.config.points
         self._rounds = rounds(effort)
 
@@ -235,8 +235,7 @@ def _packed(code: Any, model: Model) -> NDArray[np.uint8]:
     if not isinstance(code, Code | np.ndarray | _BYTES):
         raise ModelError(f"{type(code).__name__} is no code", remedy="give bytes, a Code or a record")
     packed = code if isinstance(code, np.ndarray) else np.frombuffer(bytes(code), np.uint8)
-    latent = model.config.latent
-    sizes = [latent.code_size(depth) for depth in latent.depths]
+    sizes = model.config.latent.code_sizes
     if packed.ndim != 1 or len(packed) not in sizes or packed.dtype != np.uint8:
         known = ", ".join(map(str, sizes))
         raise ModelError(f"a code of this model is {known} bytes, not {packed.shape} {packed.dtype}")

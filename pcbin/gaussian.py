@@ -64,9 +64,14 @@ def fit(vectors: Array, depth: int, model_sha256: str, *, independent: bool = Fa
     return Gaussian(mean, np.ascontiguousarray(away, np.float32), depth, model_sha256)
 
 
-def check_sample(n: int, temperature: float) -> None:
-    """Raises UsageError for a number of samples, or a temperature, that there is none of."""
+def check_count(n: int) -> None:
+    """Raises UsageError for a number of shapes that there is none of."""
     if n < 1:
         raise UsageError(f"cannot make {n} shapes", remedy="ask for 1 or more")
+
+
+def check_sample(n: int, temperature: float) -> None:
+    """Raises UsageError for a number of samples, or a temperature, that there is none of."""
+    check_count(n)
     if not temperature > 0:
         raise UsageError(f"{temperature:g} is no temperature", remedy="choose one above 0, such as 1")

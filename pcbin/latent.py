@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin import bits
+from pcbin import bits, gaussian
 from pcbin.bits import Codes
 from pcbin.cloud import Frame
 from pcbin.errors import UsageError
@@ -40,8 +40,7 @@ def vary(code: Codes, n: int, amount: float, odds: NDArray[np.floating], *, seed
     """
     if not 0 < amount <= 0.5:
         raise UsageError(f"cannot flip {amount:g} of the bits", remedy="choose above 0 to 0.5")
-    if n < 1:
-        raise UsageError(f"cannot make {n} shapes", remedy="ask for 1 or more")
+    gaussian.check_count(n)
     rng = np.random.default_rng(seed)
     chance = _flip_chances(np.asarray(odds, np.float64), amount)
     flips = rng.random((n, len(chance))) < chance
@@ -69,7 +68,7 @@ def interpolate(a: Codes, b: Codes, steps: int, decode: Decode) -> Codes:
     by dynamic programming). Where fewer bits than `steps` differ, there are as many steps as bits. Raises UsageError
     when steps < 1.
     """
-    _check_steps(steps)
+    check_steps(steps)
     way = _blended_way(a, b, decode)
     if len(way) <= 2:
         return np.stack([a, b])
@@ -115,7 +114,7 @@ def _thin(clouds: NDArray[np.floating], points: int = 512) -> NDArray[np.floatin
 def shuffled_path(a: Codes, b: Codes, steps: int, *, seed: int = 0) -> Codes:
     """The path of the reference work, to compare `interpolate` with: the differing bits in random order,
     equally many per step."""
-    _check_steps(steps)
+    check_steps(steps)
     differing = np.random.default_rng(seed).permutation(np.flatnonzero(bits.unpack(a ^ b)))
     if not len(differing):
         return np.stack([a, b])
@@ -163,6 +162,7 @@ def glue(a: Cloud, b: Cloud, axis: int = 2, at: float = 0.0) -> Cloud:
     return np.concatenate([above, below])
 
 
-def _check_steps(steps: int) -> None:
+def check_steps(steps: int) -> None:
+    """Raises UsageError for a number of steps that no path has."""
     if steps < 1:
         raise UsageError(f"cannot interpolate in {steps} steps", remedy="ask for 1 or more")

@@ -206,8 +206,31 @@ class Parquet(Store):
             )
 
 
-class Hdf5(Store):
-    """Chunked data sets under gzip, names as fixed bytes; they are looked for by a scan of theirs."""
+class Arrays(Store):
+    """An array for each column, names as fixed bytes; they are looked for by a scan of theirs."""
+
+    @abstractmethod
+    def _read(self, key: str, part: Any = slice(None)) -> Any:
+        """Open, and an array, or a part of it."""
+
+    def one(self, i: int) -> bytes:
+        return self._read("codes", i).tobytes()
+
+    def by_name(self, names: list[str]) -> list[bytes]:
+        return _scan(self._read("names"), self._read("codes"), names)
+
+    def names(self) -> list[str]:
+        return [name.decode() for name in self._read("names").tolist()]
+
+    def codes(self) -> NDArray[np.uint8]:
+        return self._read("codes")
+
+    def iterate(self) -> int:
+        return len(list(zip(*(self._read(key).tolist() for key in ("codes", "names", *COLUMNS)), strict=True)))
+
+
+class Hdf5(Arrays):
+    """Chunked data sets under gzip."""
 
     name = "HDF5"
     needs = "h5py"
@@ -226,23 +249,8 @@ class Hdf5(Store):
         with h5py.File(self.path) as file:
             return file[key][part]
 
-    def one(self, i: int) -> bytes:
-        return self._read("codes", i).tobytes()
 
-    def by_name(self, names: list[str]) -> list[bytes]:
-        return _scan(self._read("names"), self._read("codes"), names)
-
-    def names(self) -> list[str]:
-        return [name.decode() for name in self._read("names").tolist()]
-
-    def codes(self) -> NDArray[np.uint8]:
-        return self._read("codes")
-
-    def iterate(self) -> int:
-        return len(list(zip(*(self._read(key).tolist() for key in ("codes", "names", *COLUMNS)), strict=True)))
-
-
-class Npz(Store):
+class Npz(Arrays):
     """NumPy's compressed arrays: whatever is asked for, a whole array is read."""
 
     name = "NPZ"
@@ -252,24 +260,9 @@ class Npz(Store):
         with open(self.path, "wb") as stream:
             np.savez_compressed(stream, **(joined | {"names": np.array(joined["names"], "S")}))
 
-    def _read(self, key: str) -> Any:
+    def _read(self, key: str, part: Any = slice(None)) -> Any:
         with np.load(self.path) as file:
-            return file[key]
-
-    def one(self, i: int) -> bytes:
-        return self._read("codes")[i].tobytes()
-
-    def by_name(self, names: list[str]) -> list[bytes]:
-        return _scan(self._read("names"), self._read("codes"), names)
-
-    def names(self) -> list[str]:
-        return [name.decode() for name in self._read("names").tolist()]
-
-    def codes(self) -> NDArray[np.uint8]:
-        return self._read("codes")
-
-    def iterate(self) -> int:
-        return len(list(zip(*(self._read(key).tolist() for key in ("codes", "names", *COLUMNS)), strict=True)))
+            return file[key][part]
 
 
 STORES: tuple[type[Store], ...] = (Pcb, Sqlite, Parquet, Hdf5, Npz)

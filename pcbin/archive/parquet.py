@@ -43,7 +43,7 @@ def from_parquet(path: PathLike, out: Place, *, header: Header | None = None, ov
         raise unreadable(os.fspath(path), error) from error
     with file:
         return from_arrow(
-            (batch for batch in file.iter_batches(ROWS)),
+            file.iter_batches(ROWS),
             out,
             header=header or _header(file.schema_arrow, path),
             name=os.fspath(path),

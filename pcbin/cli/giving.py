@@ -23,18 +23,11 @@ def give(shapes: Shapes, codec: Codec, *, out: str | None, format: str, picture:
 
 def _draw(path: Path, shapes: Shapes, codec: Codec, overwrite: bool) -> None:
     """The shapes, each with its name and what is known of it, after the clouds they were made from."""
-    from pcbin.view.pictures import clouds
+    from pcbin.view.pictures import grid
 
     captions = ["given"] * len(shapes.given)
     for i, name in enumerate(shapes.names):
         captions.append("\n".join([name, *(report.fact(title, of[i]) for title, of in shapes.columns.items())]))
     drawn = [*shapes.given, *shapes.clouds(codec)]
     tints = [*[None] * len(shapes.given), *shapes.colours] if shapes.colours else []
-    lines = [slice(start, start + PER_ROW) for start in range(0, len(drawn), PER_ROW)]
-    clouds(
-        path,
-        [drawn[line] for line in lines],
-        captions=[captions[line] for line in lines],
-        tints=[tints[line] for line in lines if tints],
-        overwrite=overwrite,
-    )
+    grid(path, drawn, captions, PER_ROW, tints=tints, overwrite=overwrite)

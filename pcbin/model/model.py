@@ -140,7 +140,7 @@ class Model:
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
         """Codes (B, n) uint8 of one depth, whichever, to latent vectors (B, size)."""
         codes, latent = np.asarray(codes), self.config.latent
-        sizes = [latent.code_size(depth) for depth in latent.depths]
+        sizes = latent.code_sizes
         if codes.ndim != 2 or codes.shape[1] not in sizes or codes.dtype != np.uint8:
             known = ", ".join(map(str, sizes))
             raise ModelError(f"codes are (B, n) uint8 here, with n of {known}, not {codes.shape} {codes.dtype}")

@@ -135,7 +135,7 @@ def compress(
             shards.begin(replace(run, convention=astuple(convention)))
             encode = partial(_apart, work, ShardPlan(plan, replace(header, meta={}), shards))
         else:
-            encode = partial(_together, work, plan, BATCH if jobs == 1 else PER_SHARE)
+            encode = partial(_together, work, plan, jobs)
         try:
             filled = _fill(writer, sources, plan, encode, record_meta, progress)
         except CloudError:  # there is none
@@ -192,7 +192,7 @@ def append(
     plan = EncodePlan(
         codec_model, effort, bits, convention.number, align, distortion, promise, codes_only, seed, reading
     )
-    encode = partial(_together, engines.engine("local", jobs), plan, BATCH if jobs == 1 else PER_SHARE)
+    encode = partial(_together, engines.engine("local", jobs), plan, jobs)
     with archive.append(out, header) as writer:
         filled = _fill(writer, sources, plan, encode, record_meta, progress)
     return _summary(out, codec_model, plan, convention, filled, started, advice)
@@ -236,9 +236,9 @@ class _Filled:
     lost: int
 
 
-def _together(work: Engine, plan: EncodePlan, each: int, sources: Iterator[CloudFile]) -> Iterator[Encoded]:
+def _together(work: Engine, plan: EncodePlan, jobs: int, sources: Iterator[CloudFile]) -> Iterator[Encoded]:
     """The clouds of all files, as they are encoded."""
-    yield from work(partial(encode_files, plan), _shares(sources, each))
+    yield from work(partial(encode_files, plan), _shares(sources, BATCH if jobs == 1 else PER_SHARE))
 
 
 def _apart(work: Engine, task: ShardPlan, sources: Iterator[CloudFile]) -> Iterator[Encoded]:

@@ -238,8 +238,4 @@ def told(codes: NDArray[np.uint8], **what: Any) -> Encoded:
 
 def _part(values: dict[str, float], first: int, count: int) -> NDArray[np.float64]:
     """Those of records from `first` on, NaN for those that have none."""
-    part = np.full(count, np.nan)
-    for number, value in values.items():
-        if first <= int(number) < first + count:
-            part[int(number) - first] = value
-    return part
+    return np.array([values.get(str(number), np.nan) for number in range(first, first + count)], np.float64)

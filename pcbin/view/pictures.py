@@ -54,6 +54,26 @@ def clouds(
     _save(figure, path, overwrite)
 
 
+def grid(
+    path: Path,
+    shapes: Sequence[Cloud],
+    captions: Sequence[str],
+    columns: int,
+    *,
+    tints: Sequence[sheet.Tint] = (),
+    overwrite: bool = False,
+) -> None:
+    """Clouds one after the other in rows of so many columns, each above its words, see `clouds`."""
+    lines = [slice(start, start + columns) for start in range(0, len(shapes), columns)]
+    clouds(
+        path,
+        [shapes[line] for line in lines],
+        captions=[captions[line] for line in lines],
+        tints=[tints[line] for line in lines if tints],
+        overwrite=overwrite,
+    )
+
+
 def decoded(
     path: Path,
     decodes: Sequence[Cloud],
@@ -69,16 +89,9 @@ def decoded(
     (and above words on how far they are from them) where any is known."""
     known = any(original is not None for original in originals)
     columns = min(COLUMNS, max(4, math.ceil(math.sqrt(len(decodes) * (1 + known)))))
-    lines = [slice(start, start + columns) for start in range(0, len(decodes), columns)]
     if not known:
-        clouds(
-            path,
-            [decodes[line] for line in lines],
-            captions=[names[line] for line in lines],
-            tints=[tints[line] for line in lines if tints],
-            overwrite=overwrite,
-        )
-        return
+        return grid(path, decodes, names, columns, tints=tints, overwrite=overwrite)
+    lines = [slice(start, start + columns) for start in range(0, len(decodes), columns)]
     clouds(
         path,
         [row[line] for line in lines for row in (originals, decodes)],

@@ -66,6 +66,11 @@ class Latent:
         """How many bytes a code has whose latents have `depth` bits; no two depths give equally many."""
         return (0 if depth == FLOAT else SCALE) + -(-self.size * depth // 8)
 
+    @property
+    def code_sizes(self) -> list[int]:
+        """How many bytes the codes of each depth have."""
+        return [self.code_size(depth) for depth in self.depths]
+
     def code_form(self, depth: int) -> str:
         """What the bytes of a code are, as an archive's header says it."""
         return "float16" if depth == FLOAT else f"int{depth}"
