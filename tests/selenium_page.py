@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
 FLAGS = (
@@ -40,6 +41,25 @@ def wait(browser, question):
 def click(browser, selector):
     wait(browser, f"return document.querySelector('{selector}') !== null")
     browser.execute_script(f"document.querySelector('{selector}').click()")
+
+
+def drawn(browser, what="drawn"):
+    """The points that are painted."""
+    return np.array(browser.execute_script(f"return Array.from(state.{what})"), np.float32).reshape(-1, 3)
+
+
+def choose(browser, record):
+    """Show a record, large."""
+    click(browser, f'#grid .record[data-record="{record}"]')
+    wait(browser, f"return state.record === {record} && state.code === state.facts.code && !waiting.size")
+
+
+def walk(browser, start, end):
+    """Ask for the way from one record to another; the caller waits for it."""
+    choose(browser, start)
+    click(browser, "#start")
+    choose(browser, end)
+    click(browser, "#end")
 
 
 PAINT = """

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from selenium_page import click, wait
+from selenium_page import choose, click, drawn, wait, walk
 
 from pcbin import archive, bits
 from pcbin.archive import Batch
@@ -80,15 +80,6 @@ def opened(request, browser, tmp_path):
         server.server_close()
 
 
-def drawn(page):
-    return np.array(page.execute_script("return Array.from(state.drawn)"), np.float32).reshape(-1, 3)
-
-
-def choose(page, record):
-    click(page, f'#grid .record[data-record="{record}"]')
-    wait(page, f"return state.record === {record} && state.code === state.facts.code && !waiting.size")
-
-
 def test_numbers_have_sliders_and_are_near_by_euclid(opened, numbers):
     page = opened(numbers)
     latent, codes = numbers.codec.model.config.latent, numbers.codes
@@ -120,10 +111,7 @@ def test_numbers_have_clusters_and_a_way_along_the_line(opened, numbers):
     page.execute_script("el('k').value = 3; el('k').onchange()")
     wait(page, "return el('clusters').children.length === 3 && !waiting.size")
     assert sum(page.execute_script("return state.clusters.map((c) => c.size)")) == COUNT
-    choose(page, 1)
-    click(page, "#start")
-    choose(page, 2)
-    click(page, "#end")
+    walk(page, 1, 2)
     wait(page, "return state.path.length === 17")
     middle = bytes.fromhex(page.execute_script("return state.path[8]"))
     assert np.frombuffer(middle, "<f2") == pytest.approx((vectors[1] + vectors[2]) / 2, abs=2e-3)
@@ -153,9 +141,7 @@ def test_further_planes_are_drawn_flipped_and_walked(opened, planes):
     click(page, "#reset")
     wait(page, "return state.code === state.facts.code && !waiting.size")
 
-    click(page, "#start")
-    choose(page, 2)
-    click(page, "#end")
+    walk(page, 1, 2)
     wait(page, "return !el('slider').disabled && state.path.length > 2")
     path = page.execute_script("return state.path")
     assert (path[0], path[-1]) == tuple(whole[i].tobytes().hex() for i in (1, 2))

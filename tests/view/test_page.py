@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from selenium_page import click, paint, wait
+from selenium_page import choose, click, drawn, paint, wait, walk
 
 from pcbin import bits
 from pcbin.files import read
@@ -27,16 +27,6 @@ def as_it_was(page):
     yield
     page.execute_script("el('k').value = ''; el('k').onchange(); showAll(); el('rest').click()")
     wait(page, "return state.shown.length === 40 && !document.body.classList.contains('busy')")
-
-
-def drawn(browser, what="drawn"):
-    """The points that are painted."""
-    return np.array(browser.execute_script(f"return Array.from(state.{what})"), np.float32).reshape(-1, 3)
-
-
-def choose(browser, record):
-    click(browser, f'#grid .record[data-record="{record}"]')
-    wait(browser, f"return state.record === {record} && state.code === state.facts.code && !waiting.size")
 
 
 def press(browser, key):
@@ -167,10 +157,7 @@ def test_the_original_stands_beside_its_decode(page, original):
 
 
 def test_the_slider_walks_from_one_shape_to_another_in_even_steps(page, codes, decode):
-    choose(page, 1)
-    click(page, "#start")
-    choose(page, 2)
-    click(page, "#end")
+    walk(page, 1, 2)
     wait(page, "return !el('slider').disabled && state.path.length > 2")
     path = page.execute_script("return state.path")
     assert (path[0], path[-1]) == tuple(codes[i].tobytes().hex() for i in (1, 2))
