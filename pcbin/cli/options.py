@@ -14,6 +14,7 @@ import click
 
 from pcbin.cli import report
 from pcbin.effort import DEFAULT_EFFORT, HIGHEST
+from pcbin.engines import ENGINES
 from pcbin.errors import UsageError
 from pcbin.files import ATTRIBUTES, FORMATS
 
@@ -131,7 +132,7 @@ paths = _argument("paths", nargs=-1, required=True, type=readable)
 model = _option("--model", metavar="NAME|PATH", help="A model that ships or a file; as a rule it is found by itself.")
 device = _option("--device", default="cpu", show_default=True, help="Where networks run; all but cpu needs torch.")
 engine = _option(
-    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="This machine, a cluster."
+    "--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="This machine, a cluster."
 )
 jobs = _option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 effort = _option(

@@ -1,5 +1,5 @@
 """A collection of cloud files becomes one archive, or the new part of one. Knows what to do with all of it, and
-leaves the single cloud to `encode`, the processes to `spread` and the bytes to the archive."""
+leaves the single cloud to `encode`, the processes to an engine and the bytes to the archive."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import Any
 
-from pcbin import archive, files, orientation
+from pcbin import archive, engines, files, orientation
 from pcbin.align import Convention
 from pcbin.archive import Archive, Writer
 from pcbin.codec import BATCH, Codec
 from pcbin.collection import load_for
 from pcbin.effort import DEFAULT_EFFORT
+from pcbin.engines import Engine
 from pcbin.errors import CloudError, UsageError
 from pcbin.files import CloudFile
 from pcbin.model import DEFAULT, Carried, Model, carry, load
 from pcbin.orientation import Align
-from pcbin.pipeline import engines
 from pcbin.pipeline.advice import advise
 from pcbin.pipeline.convention import convention as told_from_sample
 from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, encode_files
-from pcbin.pipeline.engines import Engine
 from pcbin.pipeline.promise import Promise, parse
 from pcbin.pipeline.shards import Run, ShardPlan, Shards, encode_shard, encoded, lost
 from pcbin.pipeline.summary import Decoder, Orientation, Summary, Tally, ratio

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pcbin import archive, density, files
+from pcbin import archive, density, engines, files
 from pcbin.archive import Archive
 from pcbin.codec import BATCH, Codec
 from pcbin.collection import as_it_lies, load_for, select
 from pcbin.errors import OutputError, UsageError
 from pcbin.model import Model
 from pcbin.output import exists, sync
-from pcbin.pipeline import engines
 from pcbin.pipeline.encode import Skipped
 from pcbin.pipeline.summary import Restored
 

@@ -57,15 +57,15 @@ def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_results_come_in_order(cluster: Any) -> None:
-    from pcbin.pipeline.engines import engine
+    from pcbin.engines import engine
 
     found = list(engine("ray", 1)(spread_work.repeat, range(40)))
     assert found == [(item, part) for item in range(40) for part in range(item % 4)]
 
 
 def test_errors_of_workers(cluster: Any) -> None:
+    from pcbin.engines import engine
     from pcbin.errors import CloudError, PcbinError
-    from pcbin.pipeline.engines import engine
 
     run = engine("ray", 1)
     with pytest.raises(CloudError, match=r"five\.ply: is bad; mend it"):

@@ -17,8 +17,8 @@ from multiprocessing.context import SpawnProcess
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from pcbin.engines import Engine
 from pcbin.errors import PcbinError
-from pcbin.pipeline.engines import Engine
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,7 +51,7 @@ def spread(function: Callable[[Item], Iterable[Result]], items: Iterable[Item], 
 
 
 def engine(jobs: int) -> Engine:
-    """This machine, see `pcbin.pipeline.engines`; a worker that dies ends the work, with a PcbinError."""
+    """This machine, see `pcbin.engines`; a worker that dies ends the work, with a PcbinError."""
 
     def run(
         function: Callable[[Any], Iterable[Any]],

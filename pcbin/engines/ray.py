@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise ExtraError.of("ray", "ray") from error
 
-from pcbin.pipeline.engines import Engine
+from pcbin.engines import Engine
 
 AHEAD = 4  # tasks for each processor of the cluster that are handed out before the first of them is awaited
 PATIENCE = 10.0  # seconds until the head of a cluster must have answered

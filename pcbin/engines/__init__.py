@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pcbin.errors import UsageError
 
-ENGINES = {"local": "spread", "ray": "ray_engine"}  # modules beside this one, each with `engine(jobs)`
+ENGINES = ("local", "ray")  # modules beside this one, each with `engine(jobs)`
 
 
 class Engine(Protocol):
@@ -35,5 +35,5 @@ def engine(name: str, jobs: int) -> Engine:
     ExtraError where it is not installed, PcbinError where what it needs cannot be reached."""
     if name not in ENGINES:
         raise UsageError(f"no engine {name!r}", remedy=f"use {' or '.join(ENGINES)}")
-    found: Engine = importlib.import_module(f"pcbin.pipeline.{ENGINES[name]}").engine(jobs)
+    found: Engine = importlib.import_module(f"pcbin.engines.{name}").engine(jobs)
     return found

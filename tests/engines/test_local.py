@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from spread_work import big, die, fail, repeat, threads
 
+from pcbin.engines.local import AHEAD, spread
 from pcbin.errors import CloudError, PcbinError
-from pcbin.pipeline.spread import AHEAD, spread
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
