@@ -33,7 +33,7 @@ def export(model: Model) -> bytes:
     graph = helper.make_graph(
         nodes,
         model.name,
-        [helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["batch", model.config.latent.size])],
+        [helper.make_tensor_value_info("inputs", TensorProto.FLOAT, ["batch", model.config.latent.total])],
         [helper.make_tensor_value_info("points", TensorProto.FLOAT, ["batch", 3 * model.config.points])],
         [numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name) for name, value in tensors.items()],
     )

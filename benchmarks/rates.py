@@ -5,7 +5,7 @@
     python benchmarks/rates.py cells POOL.npz... [--count 12] [--csv OUT.csv]
     python benchmarks/rates.py promise INFINIGEN.npz QUATERNIUS.npz [--count 4] [--model shapes-128]
 
-`ladder` codes one half of the points of test clouds with 1 to 8 bit planes and gives the mean CD x 1e4 to what was
+`ladder` codes one half of the points of test clouds at every rate of a model and gives the mean CD x 1e4 to what was
 coded, pool by pool, beside the noise floor, the distance of the two halves. `family` does so with AE, VAE-N and VAE-GM
 of models/ at 4 to 32 bits for each latent. `cells` compares cells of a grid with Draco (pip install DracoPy) and with a
 random choice of the points. `promise` compresses furniture, animals and foreign.py's springs, terrain and noise with
@@ -63,7 +63,10 @@ def ladder(arguments: argparse.Namespace) -> Rows:
     rows: Rows = []
     for name, clouds, others in held_out(arguments.pools, arguments.count):
         codes, distances = codecs[0].measure(clouds)
-        found = [distances, *(codec.deepen(clouds, codes)[1] for codec in codecs[1:])]
+        found = [distances]
+        for codec in codecs[1:]:
+            codes, distances = codec.deepen(clouds, codes)
+            found.append(distances)
         every.append(np.stack([*found, unit_chamfer(clouds, others)]))
         rows += [(name, codec.size, float(row.mean())) for codec, row in zip(codecs, found, strict=True)]
         print(f"| {name} | {len(clouds)} |", *(f"{1e4 * row.mean():.1f} |" for row in every[-1]), flush=True)

@@ -87,20 +87,20 @@ class Codec:
         clouds = np.empty((len(codes), self.points, 3), np.float32)
 
         def work(part: slice) -> None:
-            clouds[part] = self.model.decode(self._latents(codes[part]))
+            clouds[part] = self._decoded(codes[part])
 
         self._share(work, len(codes))
         return clouds
 
-    def _latents(self, codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _decoded(self, codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
         if isinstance(codes, np.ndarray):
-            return self.model.unpack(codes)
-        latents = np.empty((len(codes), self.model.config.latent.size), np.float32)
+            return self.model.decode_codes(codes)
+        clouds = np.empty((len(codes), self.points, 3), np.float32)
         lengths = np.array([len(code) for code in codes])
         for length in np.unique(lengths):
             same = np.flatnonzero(lengths == length)
-            latents[same] = self.model.unpack(np.stack([codes[i] for i in same.tolist()]))
-        return latents
+            clouds[same] = self.model.decode_codes(np.stack([codes[i] for i in same.tolist()]))
+        return clouds
 
     def settle(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What the encoder alone makes of what codes (B, bytes) decode to, as codes (B, bytes): nearer to shapes that
@@ -114,7 +114,7 @@ class Codec:
         distances = np.empty(len(clouds), np.float32)
 
         def work(part: slice) -> None:
-            distances[part] = chamfer(clouds[part], self.model.decode(self._latents(codes[part])))
+            distances[part] = chamfer(clouds[part], self._decoded(codes[part]))
 
         self._share(work, len(clouds))
         return distances
@@ -122,7 +122,7 @@ class Codec:
     def deepen(
         self, clouds: NDArray[np.float32], codes: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """As `measure`, for codes that begin with the codes (B, bytes) of the same clouds, whoever found these."""
+        """As `measure`, for codes that begin with the shorter codes (B, n) of the same clouds, whoever found these."""
         found, distances = np.empty((len(clouds), self.size), np.uint8), np.empty(len(clouds), np.float32)
 
         def work(part: slice) -> None:
@@ -176,8 +176,8 @@ def encode(
             of clouds, a generator of them.
         model: a loaded model, a shipped model's name, or a model file's path.
         effort: how hard to search for a better code, 0 to 9, see `Codec`.
-        bits: the length of the code, as the model has it where None. A longer code of a binary model begins with the
-            shorter one, up to eight times as long; other models have 4, 6, 8 or 16 bits for each latent.
+        bits: the length of the code, as the model has it where None. A longer code of a binary model, where it makes
+            such, begins with the shorter one; other models have 4, 6, 8 or 16 bits for each latent.
         up: which of the cloud's axes points up: "x", "y", "z", "-x", "-y" or "-z". The models know shapes z up.
         align: turn each cloud as the model decodes it best: "none"; "yaw", about the vertical; "axes", the 24 turns
             by right angles; "full", any rotation. The frame keeps the turn, and `decode` undoes it.
@@ -208,7 +208,7 @@ def decode(codes: Any, *, model: Model | str | os.PathLike[str] = DEFAULT) -> ND
 
     Args:
         codes: a `Code`, an archive's record, `bytes`, or (n,) uint8; or a batch, (B, n) uint8 or a list of them. n
-            is that of any rate of the model: 16, 32, ... 128 bytes for one of 128 bits.
+            is that of any rate of the model: 16, 32, 48 or 64 bytes of shapes-128.
         model: as for `encode`; the one that made the codes.
 
     Returns:

@@ -19,14 +19,17 @@ settings.register_profile("pcbin", deadline=None)  # a busy machine is no failur
 settings.load_profile("pcbin")
 
 
-def write_model(path: Path, *, seed: int = 0, points: int = 2048, kind: str = "beta", encoder: str = "bps") -> Path:
+def write_model(
+    path: Path, *, seed: int = 0, points: int = 2048, kind: str = "beta", groups: int = 1, encoder: str = "bps",
+    decoder: tuple[int, ...] = (32, 32),
+) -> Path:  # fmt: skip
     """A model file of random weights at `path`, 32 wide."""
     config = Config(
         name=path.stem,
         points=points,
-        latent=latent_of(kind, 128, 3 if kind == "mixture" else 1),
+        latent=latent_of(kind, 128, 3 if kind == "mixture" else 1, groups),
         encoder=Encoder(encoder, (32, 32), basis=64, point_widths=(16, 32) if encoder == "pointnet" else ()),
-        decoder=Decoder("mlp", (32, 32)),
+        decoder=Decoder("mlp", decoder),
         training={"note": "random weights"},
     )
     rng = np.random.default_rng(seed)
@@ -42,6 +45,12 @@ def write_model(path: Path, *, seed: int = 0, points: int = 2048, kind: str = "b
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The path of a 128-bit beta model with random weights."""
     return write_model(tmp_path_factory.mktemp("models") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def grouped_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `tiny_model`, with four groups of 128 bits, and a decoder whose first layer is as wide and adds its inputs."""
+    return write_model(tmp_path_factory.mktemp("models") / "grouped.safetensors", groups=4, decoder=(512, 32))
 
 
 @pytest.fixture(scope="session")

@@ -25,11 +25,11 @@ def cloud(seed, n=300):
 def make(tiny_model, tmp_path):
     """Writes an archive of four random codes and whatever other columns."""
 
-    def write(**columns):
+    def write(model=tiny_model, **columns):
         codes = np.random.default_rng(0).integers(0, 256, (4, 16), np.uint8)
-        with archive.create(tmp_path / "in.pcb", header_of(Codec(load(tiny_model))), overwrite=True) as writer:
+        with archive.create(tmp_path / "in.pcb", header_of(Codec(load(model))), overwrite=True) as writer:
             writer.write(Batch(codes, **columns))
-        return Collection(tmp_path / "in.pcb", tiny_model)
+        return Collection(tmp_path / "in.pcb", model)
 
     return write
 
@@ -249,15 +249,15 @@ def test_without_an_encoder_codes_stay_as_made_and_that_is_told(make, tiny_model
 
 
 @pytest.fixture
-def unlike(make):
+def unlike(make, grouped_model):
     """A collection of one code four times: alone, with more bits of two kinds, and with stored points."""
     codes = np.tile(np.random.default_rng(0).integers(0, 256, (1, 16), np.uint8), (4, 1))
     points = cloud(5, 400)
     frames = {"centres": np.zeros((4, 3)), "radii": np.full(4, 2.0)}
-    with make() as one:
+    with make(grouped_model) as one:
         codec, place = one.codec, one.archive.path
     header = replace(header_of(codec), up=3, align="yaw")
-    more = [b"", bytes(48), b"\xff" * 112, b""]
+    more = [b"", bytes(48), b"\xff" * 32, b""]
     with archive.create(place, header, overwrite=True) as writer:
         batch = Batch(codes, list("abcd"), **frames, more=more, stored=[None, None, None, points / 10])
         writer.write(batch.replace(distortion=np.array([1, 2, np.nan, 0]), meta=[{"label": "x"}, None, None, None]))
@@ -301,8 +301,8 @@ def test_what_was_found_is_written_as_it_is(unlike, tmp_path):
     assert np.allclose(stored, unlike.archive[3].stored, atol=1e-6)
 
 
-def test_a_path_ends_in_what_is_kept(make):
-    with make(names=list("abcd"), more=[bytes(16), b"", b"\xff" * 16, b""]) as collection:
+def test_a_path_ends_in_what_is_kept(make, grouped_model):
+    with make(grouped_model, names=list("abcd"), more=[bytes(16), b"", b"\xff" * 16, b""]) as collection:
         path = collection.interpolate("a", "c", 4)
         clouds = path.clouds(collection.codec)
         drawn = collection.clouds([0, 2])

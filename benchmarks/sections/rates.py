@@ -26,7 +26,6 @@ from pcbin.effort import DEFAULT_EFFORT, HIGHEST
 from pcbin.model import load
 
 TITLE = "Rate against distortion"
-PLANES = (1, 2, 3, 4)
 EFFORTS = (0, DEFAULT_EFFORT, HIGHEST)
 F_SCORE_AT = 0.02
 LEAST = 1e-12  # of a distance whose logarithm is taken
@@ -98,8 +97,8 @@ def needed(sizes: Numbers, distances: Numbers, wanted: Numbers) -> Numbers:
 def ours(run: Run, clouds: Clouds, emd: NDArray[np.bool_]) -> dict[str, Coded]:
     model = load(run.model)
     levels = EFFORTS[:2] if run.quick else EFFORTS
-    planes = PLANES[:2] if run.quick else PLANES
-    asked = [(effort, 1) for effort in levels] + [(DEFAULT_EFFORT, depth) for depth in planes[1:]]
+    longer = model.config.latent.depths[1 : 2 if run.quick else None]
+    asked = [(effort, 1) for effort in levels] + [(DEFAULT_EFFORT, depth) for depth in longer]
     found = {}
     for effort, depth in asked:
         codec = Codec(model, effort, model.config.latent.size * depth)

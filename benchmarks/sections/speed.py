@@ -66,7 +66,9 @@ def codec(model: Model, clouds: Clouds, quick: bool) -> dict[str, Any]:
     }
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         runtime = onnx_runtime(model)
-        inputs = model.config.latent.inputs(model.unpack(codes))
+        latent = model.config.latent
+        inputs = np.zeros((len(codes), latent.total), np.float32)
+        inputs[:, : latent.size] = latent.inputs(model.unpack(codes))
         away = np.abs(runtime(inputs).reshape(clouds.shape) - plain.decode(codes)).max()
         rate = len(codes) / seconds(lambda: runtime(inputs))
         found |= {"decode by ONNX Runtime, one thread": rate, "decode / ONNX Runtime": decode / rate}

@@ -4,7 +4,7 @@
 |---|---|---|
 | name | string | |
 | code | fixed_size_binary | its bytes, as many as the header says |
-| more | binary | what refines it |
+| more | binary | what goes on with it |
 | centre, radius | fixed_size_list<double>[3], double | the frame |
 | turn | int64 | a number of `pcbin.orientation` |
 | points | int64 | how many the source had |

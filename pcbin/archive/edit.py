@@ -85,7 +85,7 @@ def extract(
 ) -> int:
     """A new archive of the records with these numbers of one, open or to be opened, in its order; returns how many.
 
-    `bits` cuts longer codes to that length: what refines them goes, and with it the distortion, which was that of the
+    `bits` cuts longer codes to that length: what is behind goes, and with it the distortion, which was that of the
     longer ones. Stored points stay. Raises RecordError for a number that the archive does not have, UsageError for a
     length to which its codes cannot be cut.
     """
@@ -100,7 +100,7 @@ def extract(
 
 
 def _cut_to(archive: Archive, bits: int) -> int:
-    """How many of the bytes that refine a code are left of a length in bits."""
+    """How many of the bytes that go on with a code are left of a length in bits."""
     header = archive.header
     if header.code != "bits" and bits != header.bits:
         raise UsageError(f"codes of {header.code} cannot be cut", path=archive.path, remedy="compress the clouds again")
@@ -114,10 +114,10 @@ def _cut(rows: Rows, more: int) -> Rows:
     longer = rows.columns.get("more")
     if longer is None:
         return rows
-    columns = {**rows.columns, "more": [refining[:more] for refining in longer]}
+    columns = {**rows.columns, "more": [following[:more] for following in longer]}
     distortion = columns.get("distortion")
     if isinstance(distortion, np.ndarray):
-        changed = [len(refining) > more for refining in longer]
+        changed = [len(following) > more for following in longer]
         columns["distortion"] = np.where(changed, np.float32(np.nan), distortion)
     return Rows(rows.codes, columns, rows.unknown)
 

@@ -27,7 +27,7 @@ class Batch(Mapping[str, Any]):
     `frames` (n, 4); turns (n,) int64, numbers of `pcbin.orientation`; points (n,) int64, how many the source had;
     distortion (n,) float32, Chamfer distance (mean form, unit frame), NaN where unknown; meta JSON or None per record;
     stored: points (N, 3) or `Quantised` kept instead of coded, None for the others; colours and normals: of the stored
-    points, (N, 3) or None; more: bytes that refine the code; colour: of the whole cloud, (r, g, b) or None. Every
+    points, (N, 3) or None; more: bytes that go on with the code; colour: of the whole cloud, (r, g, b) or None. Every
     column is an attribute too; one that is None is not kept. An archive's batches unpack what belongs to stored points
     and metadata one at a time.
     """
@@ -154,7 +154,7 @@ class Record:
 
     @property
     def whole(self) -> NDArray[np.uint8]:
-        """The code and the bytes that refine it."""
+        """The code and the bytes that go on with it."""
         return np.concatenate([self.code, np.frombuffer(self.more, np.uint8)]) if self.more else self.code
 
     @property

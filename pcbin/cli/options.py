@@ -146,7 +146,7 @@ seed = _option("--seed", default=0, show_default=True, type=click.IntRange(0), h
 distortion = _option(
     "--distortion/--no-distortion", default=True, help="Measure each cloud against its decode.  [default: yes]"
 )
-bits = _option("--bits", type=int, metavar="N", help="Length of a code; 128 to 1024 in steps of 128.")
+bits = _option("--bits", type=int, metavar="N", help="Length of a code; 128, 256, 384 or 512 of shapes-128.")
 promise = _all(
     _option(
         "--max-cd", metavar="CD|Fx", help="Promise: CD x 1e4 of each cloud at most this, or this many times its floor."

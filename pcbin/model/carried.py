@@ -34,13 +34,13 @@ class Carried:
 def carry(model: Model) -> Carried:
     """The decoder of a model, small enough to travel: 8 bits for a weight if its decodes of codes drawn from the prior
     stay within UNSEEN of the model's, else 16."""
-    codes = model.draw(TRIED)
-    expected = model.decode(codes)
+    latents = np.concatenate([model.draw(TRIED, seed=group) for group in range(model.config.latent.groups)], axis=1)
+    expected = model.decode(latents)
     tensors = decoder_tensors(model.weights)
 
     def carried(bits: int, tensors: dict[str, NDArray[Any]]) -> Carried:
         data = cut_decoder(model.weights, tensors)
-        moved = float(chamfer(expected, Model(parse(data)).decode(codes)).mean())
+        moved = float(chamfer(expected, Model(parse(data)).decode(latents)).mean())
         return Carried(zstandard.ZstdCompressor(level=9).compress(data), bits, moved)
 
     small = carried(8, _rounded(tensors))

@@ -72,7 +72,7 @@ class Config:
             features = ENCODERS[self.encoder.kind](shapes, self.encoder)
             _mlp(shapes, "encoder", features, self.encoder.widths, self.latent.outputs)
         shapes |= {f"latent.{name}": shape for name, shape in self.latent.shapes().items()}
-        _mlp(shapes, "decoder", self.latent.size, self.decoder.widths, 3 * self.points)
+        _mlp(shapes, "decoder", self.latent.total, self.decoder.widths, 3 * self.points)
         return shapes
 
 
@@ -117,7 +117,12 @@ def _parse(fields: Any) -> Config:
     config = Config(
         name=name,
         points=_count(fields["points"]),
-        latent=latent_of(latent["kind"], _count(latent["size"]), _count(latent.get("components", 1))),
+        latent=latent_of(
+            latent["kind"],
+            _count(latent["size"]),
+            _count(latent.get("components", 1)),
+            _count(latent.get("groups", 1)),
+        ),
         encoder=None
         if encoder is None
         else Encoder(
@@ -131,6 +136,8 @@ def _parse(fields: Any) -> Config:
     )
     if config.latent.binary and config.latent.size % 8:
         raise ValueError(f"{config.latent.size} bits do not fill whole bytes")
+    if config.latent.groups > 1 and not config.decoder.widths:
+        raise ValueError("groups of latents need a decoder of some layers")
     config.shapes()
     return config
 

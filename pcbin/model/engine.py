@@ -16,13 +16,13 @@ from pcbin.model.config import Decoder, Encoder
 from pcbin.model.latents.base import Inputs
 
 Array = NDArray[np.float32]
-Trace = tuple[Array, Array, Array]  # of a block: normalised, deviation, slope of the activation
+Trace = tuple[Array, Array, Array, Array]  # of a block: weight, normalised, deviation, slope of the activation
 EPSILON = 1e-5  # of LayerNorm, as in training
 ROWS = 16  # that a product of matrices has at least
 
 
 class Network(Protocol):
-    """One half of a model. The encoder takes (B, points, 3), the decoder (B, latent size)."""
+    """One half of a model. The encoder takes (B, points, 3), the decoder (B, latents), fewer where the last are 0."""
 
     def __call__(self, inputs: Array) -> Array: ...
 
@@ -35,7 +35,8 @@ class DecoderNetwork(Network, Protocol):
 
 @dataclass(frozen=True)
 class _Block:
-    """x -> activation(LayerNorm(x W' + b)); `residual` adds x."""
+    """x -> activation(LayerNorm(x W' + b)); `residual` adds x. What x (B, in) lacks of `in` columns counts as zeros,
+    and costs nothing."""
 
     weight: Array
     bias: Array
@@ -50,7 +51,7 @@ class _Block:
             return y
         y *= _sigmoid(y)  # SiLU
         if self.residual:
-            y += x
+            y[:, : x.shape[1]] += x
         return y
 
     def trace(self, x: Array) -> tuple[Array, Trace]:
@@ -60,23 +61,28 @@ class _Block:
         gate = _sigmoid(y)
         slope = gate * (1 + y * (1 - gate))
         y *= gate
-        return (y + x if self.residual else y), (normalised, deviation, slope)
+        if self.residual:
+            y[:, : x.shape[1]] += x
+        return y, (self._weight(x), normalised, deviation, slope)
 
     def backward(self, gradient: Array, trace: Trace) -> Array:
         """From the gradient with respect to the outputs (B, out) that with respect to the inputs (B, in)."""
-        normalised, deviation, slope = trace
+        weight, normalised, deviation, slope = trace
         g = gradient * slope * self.scale
         g -= g.mean(axis=-1, keepdims=True) + normalised * (g * normalised).mean(axis=-1, keepdims=True)
         g /= deviation
-        inputs = _times(g, self.weight.T)
-        return inputs + gradient if self.residual else inputs
+        inputs = _times(g, weight.T)
+        return inputs + gradient[:, : inputs.shape[1]] if self.residual else inputs
 
     def _normalised(self, x: Array) -> tuple[Array, Array]:
-        y: Array = _times(x, self.weight) + self.bias
+        y: Array = _times(x, self._weight(x)) + self.bias
         y -= y.mean(axis=-1, keepdims=True)
         deviation: Array = np.sqrt(np.square(y).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
         y /= deviation
         return y, deviation
+
+    def _weight(self, x: Array) -> Array:
+        return self.weight[:, : x.shape[1]]
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,7 @@ def _times(x: Array, weight: Array) -> Array:
     rows, width = x.shape
     if rows < ROWS:
         x = np.resize(x, (ROWS, width))
-    if _rows_alike(*weight.shape, not weight.flags.c_contiguous):
+    if _rows_alike(*weight.shape, weight.strides[0] < weight.strides[1]):
         product: Array = x @ weight.T
     else:
         product = np.empty((len(x), len(weight)), np.float32)

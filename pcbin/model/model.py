@@ -83,8 +83,8 @@ class Model:
         return self._encoder(array)
 
     def latents(self, clouds: ArrayLike) -> Array:
-        """Clouds (B, points, 3) to their latent vectors (B, size) float32: the posterior's mean, of a mixture
-        that of the likeliest component, for beta in [0, 1]."""
+        """Clouds (B, points, 3) to their latent vectors (B, total) float32: the posterior's mean, of a mixture
+        that of the likeliest component, for beta in [0, 1] and of all groups."""
         return self.config.latent.mode(self.raw(clouds))
 
     def classes(self, clouds: ArrayLike) -> NDArray[np.intp]:
@@ -95,12 +95,12 @@ class Model:
 
     def codes(self, clouds: ArrayLike, depth: int | None = None) -> NDArray[np.uint8]:
         """Clouds (B, points, 3) to codes (B, n) uint8 with `depth` bits for each latent, or as many as the kind has as
-        a rule: of a beta model one, and bit i is 1 where alpha_i > beta_i."""
+        a rule. Of a beta model `depth` groups, one as a rule, and bit i is 1 where alpha_i > beta_i."""
         return self.config.latent.pack(self.latents(clouds), depth)
 
     def depth(self, bits: int | None) -> int:
-        """How many bits each latent has in a code of so many bits in all; the kind's own where None. Raises ModelError
-        for a rate that the model lacks."""
+        """How many bits each latent has, of a beta model how many groups there are, in a code of so many bits in all;
+        as the kind has as a rule where None. Raises ModelError for a rate that the model lacks."""
         latent = self.config.latent
         if bits is None:
             return latent.depth
@@ -113,32 +113,34 @@ class Model:
     def refined(
         self, clouds: ArrayLike, rounds: Rounds, depth: int | None = None, codes: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], Array]:
-        """Clouds (B, points, 3) to the best codes (B, n), with `depth` bits for each latent, that a search finds from
-        the encoder's on, and their distortion: Chamfer distances (B,), mean form. See `pcbin.model.refine`.
+        """Clouds (B, points, 3) to the best codes (B, n) of a depth that a search finds from the encoder's on, and
+        their distortion: Chamfer distances (B,), mean form. See `pcbin.model.refine`.
 
-        Where longer codes begin with shorter ones, the shorter are searched for first, unless these `codes`
-        (B, code_bytes) are given; so what a code begins with is as good as a code alone.
+        Where longer codes begin with shorter ones, each group is searched for with those before it held, from the
+        first on or from the `codes` (B, m) of a lesser depth that are given; so what a code begins with is as good as a
+        code alone.
         """
         batch = _batch(clouds, (self.config.points, 3), "clouds")
         latent = self.config.latent
         depth = depth or latent.depth
         objective, latents = self._decoder.objective(batch, latent.inputs), self.latents(batch)
-        if codes is None:
-            first = latent.depth if latent.binary else depth
-            found, distances = refine(objective, latent.space(latents, first), rounds)
-            codes = latent.pack(found, first)
-            if first == depth:
-                return codes, distances
-        found, distances = refine(objective, latent.space(latents, depth, codes), rounds)
-        return latent.refine(codes, found, depth), distances
+        begun = 0 if codes is None else latent.depth_of(codes.shape[1])
+        for step in range(begun + 1, depth + 1) if latent.binary else (depth,):
+            found, distances = refine(objective, latent.space(latents, step, codes), rounds)
+            codes = latent.pack(found, step)
+        return latent.pack(found, depth), distances
 
     def decode(self, latents: ArrayLike) -> Array:
-        """Latent vectors (B, size), for beta numbers in [0, 1] or bits, to clouds (B, points, 3) float32."""
-        vectors = self.config.latent.inputs(_batch(latents, (self.config.latent.size,), "latents"))
-        return self._decoder(vectors).reshape(len(vectors), self.config.points, 3)
+        """Latent vectors (B, size), for beta numbers in [0, 1] or bits, of as many groups as there are, to clouds
+        (B, points, 3) float32."""
+        vectors, latent = np.asarray(latents, np.float32), self.config.latent
+        if vectors.ndim != 2 or vectors.shape[1] not in latent.widths:
+            known = " or ".join(map(str, latent.widths))
+            raise ModelError(f"latents of this model are (B, {known}), not {vectors.shape}")
+        return self._decoder(latent.inputs(vectors)).reshape(len(vectors), self.config.points, 3)
 
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
-        """Codes (B, n) uint8 of one depth, whichever, to latent vectors (B, size)."""
+        """Codes (B, n) uint8 of one depth, whichever, to the latent vectors in them, (B, size) or several groups."""
         codes, latent = np.asarray(codes), self.config.latent
         sizes = latent.code_sizes
         if codes.ndim != 2 or codes.shape[1] not in sizes or codes.dtype != np.uint8:

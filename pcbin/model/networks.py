@@ -91,13 +91,15 @@ class PointNetEncoder(MLP):
 
 
 class MlpDecoder(MLP):
-    """Latents (B, size) to clouds (B, points, 3), or every `thinning`-th of their points from the `part`-th on."""
+    """Latents (B, inputs), or fewer where the last are 0, to clouds (B, points, 3), or every `thinning`-th of their
+    points from the `part`-th on."""
 
     def __init__(self, config: Decoder, inputs: int, points: int) -> None:
         super().__init__(inputs, config.widths, 3 * points)
+        self.inputs = inputs
 
     def forward(self, latents: Tensor, thinning: int = 1, part: int = 0) -> Tensor:
-        head = self.head
+        head, latents = self.head, nn.functional.pad(latents, (0, self.inputs - latents.shape[1]))
         weight = head.weight.view(-1, 3, head.in_features)[part::thinning].reshape(-1, head.in_features)
         bias = head.bias.view(-1, 3)[part::thinning].flatten()
         return nn.functional.linear(self.blocks(latents), weight, bias).view(len(latents), -1, 3)

@@ -74,5 +74,5 @@ def build_encoder(encoder: Encoder, outputs: int, tensors: Mapping[str, Array], 
 def build_decoder(config: Config, tensors: Mapping[str, Array], device: str) -> Network:
     """The decoder on `device`; as `build_encoder`."""
     with torch.device("meta"):
-        module = DECODERS[config.decoder.kind](config.decoder, config.latent.size, config.points)
+        module = DECODERS[config.decoder.kind](config.decoder, config.latent.total, config.points)
     return Network(module, tensors, device)

@@ -1,10 +1,10 @@
-"""The cheapest form of a cloud that keeps a promise: its code, a code searched longer for, more bit planes, cells, all
-points. Knows a codec and single clouds, no files."""
+"""The cheapest form of a cloud that keeps a promise: its code, a code searched longer for, further groups of it,
+cells, all points. Knows a codec and single clouds, no files."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,21 +20,22 @@ from pcbin.quantised import Quantised, coarsest
 HARDER = 3  # levels of effort that a second search is longer by
 FRAME = 2e-6  # radii that an archive's frame may move a point by
 
-Codes = NDArray[np.uint8]
-Distances = NDArray[np.float32]
-Search = Callable[[NDArray[np.float32], Codes], tuple[Codes, Distances]]  # for clouds and the codes they have
-
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a cloud: its code (n,) uint8, the bytes that refine it, and its points where it is stored; the
-    Chamfer distance to what these decode to, and whether that is what was promised."""
+    """What is kept of a cloud: its code (n,) uint8, the bytes that go on with it, and its points where it is stored;
+    the Chamfer distance to what these decode to, and whether that is what was promised."""
 
     code: NDArray[np.uint8]
     more: bytes
     stored: NDArray[Any] | Quantised | None
     distortion: float
     within: bool
+
+    @property
+    def whole(self) -> NDArray[np.uint8]:
+        """The code and the bytes that go on with it."""
+        return np.concatenate([self.code, np.frombuffer(self.more, np.uint8)])
 
 
 class Cloud(Protocol):
@@ -71,7 +72,7 @@ class Keeper:
         forms = [self._coded(*item) for item in zip(codes, distances.tolist(), limits, strict=True)]
         if all(form.within for form in forms):
             return forms
-        self._try(lambda units, _: self._searched.measure(units), forms, clouds, limits, set(range(len(clouds))))
+        self._search(forms, clouds, limits)
         stored: dict[int, tuple[NDArray[Any] | Quantised, float]] = {}
         room = [math.inf] * len(clouds)
         for i, (cloud, form, limit) in enumerate(zip(clouds, forms, limits, strict=True)):
@@ -91,29 +92,24 @@ class Keeper:
     def _deepen(
         self, forms: list[Kept], clouds: Sequence[Cloud], limits: Sequence[float], room: Sequence[float]
     ) -> None:
-        """More bit planes for those whose points would need more bytes. Where the most planes do not help, none do."""
-        if not self._deeper:
-            return
-        able = {i for i, form in enumerate(forms) if not form.within and room[i] > self._deeper[0].size - self._first}
-        deepest = list(forms)
-        self._try(self._deeper[-1].deepen, deepest, clouds, limits, able)
-        helped = {i for i in able if deepest[i].within}
+        """Group by group more of the code for those whose points would need more bytes. Where that does not help, none:
+        but of a cloud that is kept by its code alone the nearest that there was."""
+        longest = list(forms)
         for codec in self._deeper:
-            fits = {i for i in helped if room[i] > codec.size - self._first}
-            self._try(codec.deepen, forms, clouds, limits, fits)
-        for i in able - helped:
-            if room[i] == math.inf:
-                forms[i] = deepest[i]
+            able = [i for i, form in enumerate(longest) if not form.within and room[i] > codec.size - self._first]
+            if not able:
+                break
+            units, codes = np.stack([clouds[i].unit for i in able]), np.stack([longest[i].whole for i in able])
+            for i, code, distance in zip(able, *codec.deepen(units, codes), strict=True):
+                longest[i] = self._coded(code, float(distance), limits[i])
+                if longest[i].within or (room[i] == math.inf and distance < forms[i].distortion):
+                    forms[i] = longest[i]
 
-    def _try(
-        self, search: Search, forms: list[Kept], clouds: Sequence[Cloud], limits: Sequence[float], able: Collection[int]
-    ) -> None:
-        """Search codes of those forms that are not within their limits, and keep the nearer ones."""
-        chosen = [i for i in able if not forms[i].within]
-        if not chosen:
-            return
-        units, codes = np.stack([clouds[i].unit for i in chosen]), np.stack([forms[i].code for i in chosen])
-        for i, code, distance in zip(chosen, *search(units, codes), strict=True):
+    def _search(self, forms: list[Kept], clouds: Sequence[Cloud], limits: Sequence[float]) -> None:
+        """Search longer for the codes of those forms that are not within their limits, and keep the nearer ones."""
+        chosen = [i for i, form in enumerate(forms) if not form.within]
+        units = np.stack([clouds[i].unit for i in chosen])
+        for i, code, distance in zip(chosen, *self._searched.measure(units), strict=True):
             if distance < forms[i].distortion:
                 forms[i] = self._coded(code, float(distance), limits[i])
 

@@ -40,10 +40,10 @@ class Mix:
         self, code_bytes: int, more: Sequence[int], stored: Sequence[tuple[str, int] | None],
         distortion: NDArray[np.float32] | None,
     ) -> None:  # fmt: skip
-        """Take n records: the bytes that refine their codes, what they are stored as and in how many bytes (None:
+        """Take n records: the bytes that go on with their codes, what they are stored as and in how many bytes (None:
         coded), and their distances, NaN where unknown."""
-        for i, (refining, points) in enumerate(zip(more, stored, strict=True)):
-            size = code_bytes + refining + (points[1] if points else 0)
+        for i, (following, points) in enumerate(zip(more, stored, strict=True)):
+            size = code_bytes + following + (points[1] if points else 0)
             key = ((CELLS, POINTS).index(points[0]) + 1, 0) if points else (0, size)
             total = self._sums.setdefault(key, _Sum())
             total.clouds += 1

@@ -28,18 +28,20 @@ class Explorer:
     def about(self) -> dict[str, Any]:
         """The title, how many records in how many parts, and what a code and a cloud are."""
         archive, codec = self.collection.archive, self.collection.codec
+        latent = codec.model.config.latent
         return {
             "title": os.path.basename(archive.path),
             "count": len(archive),
             "parts": len(archive.footer.chunks),
             "code": archive.header.code,
-            "size": codec.model.config.latent.size,
+            "size": latent.size,
+            "groups": latent.groups,
             "bytes": codec.bytes,
             "points": codec.points,
         }
 
     def codes(self) -> memoryview:
-        """All codes, one after the other, without the bits that refine some."""
+        """All codes, one after the other, without what follows some."""
         return np.ascontiguousarray(self._codes).data.cast("B")
 
     def distortion(self) -> bytes:

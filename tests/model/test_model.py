@@ -51,6 +51,19 @@ def test_basis_encoder_and_decoder(tiny_model: Path, clouds: NDArray[np.float32]
     np.testing.assert_array_equal(model.decode_codes(np.packbits(bits, axis=1, bitorder="little")), model.decode(bits))
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_latents_that_a_code_lacks_are_halves(grouped_model: Path, depth: int) -> None:
+    model = load(grouped_model)
+    bits = np.random.default_rng(0).random((5, 128 * depth)) < 0.5
+    latents = np.full((5, 512), 0.5)
+    latents[:, : 128 * depth] = bits
+    expected = _mlp(2 * latents - 1, _double(model.weights.part("decoder")), 2).reshape(5, 2048, 3)
+    np.testing.assert_allclose(model.decode(bits), expected, atol=1e-4)
+    np.testing.assert_allclose(model.decode(latents), expected, atol=1e-4)
+    with pytest.raises(ModelError, match=r"\(B, 128 or 256 or 384 or 512\), not \(1, 100\)"):
+        model.decode(np.zeros((1, 100)))
+
+
 def test_point_encoder(make_model: Callable[..., Path], clouds: NDArray[np.float32]) -> None:
     model = load(make_model("points", encoder="pointnet"))
     tensors = _double(model.weights.part("encoder"))
@@ -81,7 +94,7 @@ def test_rates(make_model: Callable[..., Path], clouds: NDArray[np.float32], kin
         codes = model.codes(clouds, depth)
         assert codes.shape == (5, latent.code_size(depth))
         np.testing.assert_allclose(model.decode_codes(codes), model.decode(latent.unpack(codes)))
-    for bits in (0, 100, 127, 128 * 9, -128):
+    for bits in (0, 100, 127, 128 * 9, -128, *([256] if kind == "beta" else [])):
         with pytest.raises(ModelError, match=f"no codes of {bits} bits; choose {128 * latent.depths[0]}"):
             model.depth(bits)
 
@@ -122,7 +135,7 @@ def test_shapes_are_checked(tiny_model: Path) -> None:
         model.codes(np.zeros((2048, 3)))
     with pytest.raises(ModelError, match=r"latents of this model are \(B, 128\)"):
         model.decode(np.zeros((1, 127)))
-    with pytest.raises(ModelError, match=r"codes are \(B, n\) uint8 here, with n of 16, 32"):
+    with pytest.raises(ModelError, match=r"codes are \(B, n\) uint8 here, with n of 16, not"):
         model.decode_codes(np.zeros((1, 16), np.int64))  # type: ignore[arg-type]
 
 
@@ -148,11 +161,13 @@ def test_decoder_alone(tiny_model: Path, clouds: NDArray[np.float32]) -> None:
         part.codes(clouds)
 
 
-@pytest.mark.parametrize("encoder", ["bps", "pointnet"])
-def test_torch_engine_agrees(make_model: Callable[..., Path], clouds: NDArray[np.float32], encoder: str) -> None:
+@pytest.mark.parametrize(("encoder", "groups"), [("bps", 1), ("pointnet", 1), ("bps", 2)])
+def test_torch_engine_agrees(
+    make_model: Callable[..., Path], clouds: NDArray[np.float32], encoder: str, groups: int
+) -> None:
     from pcbin.model import torch_engine
 
-    model = load(make_model("any", encoder=encoder))
+    model = load(make_model("any", encoder=encoder, groups=groups, decoder=(256, 32)))
     weights = model.weights
     assert weights.config.encoder is not None
     encode = torch_engine.build_encoder(
@@ -161,7 +176,9 @@ def test_torch_engine_agrees(make_model: Callable[..., Path], clouds: NDArray[np
     decode = torch_engine.build_decoder(weights.config, weights.part("decoder"), "cpu")
     np.testing.assert_allclose(encode(clouds), model.raw(clouds), atol=1e-4)
     latents = model.latents(clouds)
-    np.testing.assert_allclose(decode(2 * latents - 1).reshape(-1, 2048, 3), model.decode(latents), atol=1e-4)
+    for width in model.config.latent.widths:
+        part = latents[:, :width]
+        np.testing.assert_allclose(decode(2 * part - 1).reshape(-1, 2048, 3), model.decode(part), atol=1e-4)
 
 
 def test_a_device_that_is_not_there(tiny_model: Path) -> None:

@@ -25,17 +25,20 @@ def model(tiny_model: Path) -> Model:
 
 def near(model: Model, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Latents, and clouds near what they decode to, in another order."""
-    latents = RNG.random((n, 128)).astype(np.float32)
+    latents = RNG.random((n, model.config.latent.total)).astype(np.float32)
     clouds = model.decode(latents) + RNG.normal(size=(n, 2048, 3)).astype(np.float32) / 50
     return latents, clouds[:, RNG.permutation(2048)]
 
 
 @pytest.mark.parametrize("thinning", [1, 4])
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradient_is_torchs(make_model: Callable[..., Path], kind: str, thinning: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "groups", "given"), [*((kind, 1, 1) for kind in KINDS), ("beta", 4, 4), ("beta", 4, 2)]
+)
+def test_gradient_is_torchs(make_model: Callable[..., Path], kind: str, groups: int, given: int, thinning: int) -> None:
     torch_engine = pytest.importorskip("pcbin.model.torch_engine")
-    model = load(make_model(kind, kind=kind))
+    model = load(make_model(kind, kind=kind, groups=groups))
     latents, clouds = near(model, 20)
+    latents = np.ascontiguousarray(latents[:, : 128 * given])
     inputs = model.config.latent.inputs
     decoder = torch_engine.build_decoder(model.config, model.weights.part("decoder"), "cpu")
     expected = decoder.objective(clouds, inputs).gradient(latents, thinning, 2)
@@ -58,6 +61,21 @@ def test_gradient_is_the_slope(model: Model) -> None:
     step = 1e-4 * gradient / length[:, None]
     slope = (objective.distances(latents + step) - objective.distances(latents - step)) / 2e-4
     np.testing.assert_allclose(slope, length, rtol=0.02)
+
+
+def test_a_longer_code_begins_with_the_code_of_a_search_alone(grouped_model: Path) -> None:
+    model = load(grouped_model)
+    _, clouds = near(model, 6)
+    found, before = model.refined(clouds, rounds(3))
+    for depth in (2, 3, 4):
+        codes, distances = model.refined(clouds, rounds(3), depth)
+        np.testing.assert_array_equal(codes[:, : 16 * depth - 16], found)
+        np.testing.assert_allclose(distances, neighbours.chamfer(clouds, model.decode_codes(codes)), rtol=1e-5)
+        deepened, apart = model.refined(clouds, rounds(3), depth, found)
+        np.testing.assert_array_equal(deepened, codes)
+        np.testing.assert_array_equal(apart, distances)
+        found = codes
+    assert distances.mean() < before.mean()
 
 
 @pytest.mark.parametrize("effort", [1, 4])

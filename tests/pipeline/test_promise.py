@@ -129,17 +129,17 @@ def test_a_promise_that_is_easily_kept_costs_nothing(collection: Path, tmp_path:
 
 
 def test_more_bytes_before_points(
-    collection: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    collection: Path, tmp_path: Path, grouped_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A limit between what one plane and eight reach without a search."""
+    """A limit between what one group and four reach."""
     monkeypatch.setattr("pcbin.pipeline.keep.HARDER", 0)
     cloud = collection / "b" / "two.xyz"
-    plain = compress(cloud, tmp_path / "1.pcb", model=tiny_model, effort=0).distortion
-    fine = compress(cloud, tmp_path / "8.pcb", model=tiny_model, effort=0, bits=1024).distortion
+    plain = compress(cloud, tmp_path / "1.pcb", model=grouped_model, effort=1).distortion
+    fine = compress(cloud, tmp_path / "4.pcb", model=grouped_model, effort=1, bits=512).distortion
     assert plain is not None
     assert fine is not None
     limit = (plain.mean + fine.mean) / 2
-    summary = compress(cloud, tmp_path / "out.pcb", model=tiny_model, effort=0, max_cd=limit, codes_only=True)
+    summary = compress(cloud, tmp_path / "out.pcb", model=grouped_model, effort=1, max_cd=limit, codes_only=True)
     assert summary.broken == []
     with pcbin.open(tmp_path / "out.pcb") as archive:
         (record,) = archive
@@ -167,7 +167,7 @@ def test_options_that_do_not_go_together(
     assert not (tmp_path / "out.pcb").exists()
 
 
-def test_a_rate_that_the_model_lacks(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_rate_that_the_model_lacks(collection: Path, tmp_path: Path, grouped_model: Path) -> None:
     with pytest.raises(ModelError, match="makes no codes of 300 bits; choose 128, 256, 384"):
-        compress(collection, tmp_path / "out.pcb", model=tiny_model, bits=300)
+        compress(collection, tmp_path / "out.pcb", model=grouped_model, bits=300)
     assert not (tmp_path / "out.pcb").exists()

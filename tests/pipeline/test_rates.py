@@ -17,9 +17,12 @@ def _more(path: Path) -> list[int]:
         return [len(record.more or b"") for record in source]
 
 
-def test_a_longer_code_begins_with_the_shorter(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_longer_code_begins_with_the_shorter(collection: Path, tmp_path: Path, grouped_model: Path) -> None:
     short, long = tmp_path / "short.pcb", tmp_path / "long.pcb"
-    plain, fine = compress(collection, short, model=tiny_model), compress(collection, long, model=tiny_model, bits=512)
+    plain, fine = (
+        compress(collection, short, model=grouped_model),
+        compress(collection, long, model=grouped_model, bits=512),
+    )
     assert plain.distortion is not None
     assert fine.distortion is not None
     assert fine.distortion.mean < plain.distortion.mean
@@ -30,25 +33,34 @@ def test_a_longer_code_begins_with_the_shorter(collection: Path, tmp_path: Path,
         np.testing.assert_array_equal(one.codes, other.codes)
         for record in other:
             assert len(record.more or b"") == 48
-            whole = pcbin.decode(record, model=tiny_model)
-            first = pcbin.decode(bytes(record.code), model=tiny_model)
+            whole = pcbin.decode(record, model=grouped_model)
+            first = pcbin.decode(bytes(record.code), model=grouped_model)
             assert record.frame is not None
             assert np.abs(record.frame.to_unit(whole) - first).max() > 1e-3
         assert {len(record.whole) for record in other} == {64}
 
 
-def test_what_was_cut_is_what_would_have_been_encoded(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
-    compress(collection, tmp_path / "long.pcb", model=tiny_model, bits=1024)
-    compress(collection, tmp_path / "short.pcb", model=tiny_model)
+def test_a_model_of_one_group_makes_short_codes_alone(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match=r"model tiny makes no codes of 512 bits; choose 128$"):
+        compress(collection, tmp_path / "out.pcb", model=tiny_model, bits=512)
+    assert not (tmp_path / "out.pcb").exists()
+
+
+def test_what_was_cut_is_what_would_have_been_encoded(collection: Path, tmp_path: Path, grouped_model: Path) -> None:
+    compress(collection, tmp_path / "long.pcb", model=grouped_model, bits=512)
+    compress(collection, tmp_path / "short.pcb", model=grouped_model)
     assert archive.extract(tmp_path / "long.pcb", tmp_path / "cut.pcb", range(11), bits=128) == 11
-    decompress(tmp_path / "cut.pcb", tmp_path / "cut", model=tiny_model, format="npy")
-    decompress(tmp_path / "short.pcb", tmp_path / "short", model=tiny_model, format="npy")
+    decompress(tmp_path / "cut.pcb", tmp_path / "cut", model=grouped_model, format="npy")
+    decompress(tmp_path / "short.pcb", tmp_path / "short", model=grouped_model, format="npy")
     for path in (tmp_path / "short").rglob("*.npy"):
         cut = tmp_path / "cut" / path.relative_to(tmp_path / "short")
         np.testing.assert_array_equal(next(files.read(path)), next(files.read(cut)))
     with pcbin.open(tmp_path / "cut.pcb") as cut_archive:
         assert all(np.isnan(record.distortion) for record in cut_archive)  # that of the longer codes is not theirs
     assert archive.extract(tmp_path / "long.pcb", tmp_path / "256.pcb", range(11), bits=256) == 11
+    compress(collection, tmp_path / "encoded.pcb", model=grouped_model, bits=256)
+    with pcbin.open(tmp_path / "256.pcb") as one, pcbin.open(tmp_path / "encoded.pcb") as other:
+        assert [record.whole.tobytes() for record in one] == [record.whole.tobytes() for record in other]
     assert _more(tmp_path / "256.pcb") == [16] * 11
     archive.extract(tmp_path / "256.pcb", tmp_path / "same.pcb", range(11), bits=512)
     with pcbin.open(tmp_path / "256.pcb") as one, pcbin.open(tmp_path / "same.pcb") as other:
@@ -56,22 +68,22 @@ def test_what_was_cut_is_what_would_have_been_encoded(collection: Path, tmp_path
 
 
 @pytest.mark.parametrize("bits", [0, 100, 192, -128])
-def test_what_codes_cannot_be_cut_to(collection: Path, tmp_path: Path, tiny_model: Path, bits: int) -> None:
-    compress(collection, tmp_path / "in.pcb", model=tiny_model, bits=256)
+def test_what_codes_cannot_be_cut_to(collection: Path, tmp_path: Path, grouped_model: Path, bits: int) -> None:
+    compress(collection, tmp_path / "in.pcb", model=grouped_model, bits=256)
     with pytest.raises(UsageError, match=f"cannot be cut to {bits} bits; choose 128, 256"):
         archive.extract(tmp_path / "in.pcb", tmp_path / "out.pcb", range(3), bits=bits)
     assert not (tmp_path / "out.pcb").exists()
 
 
-def test_unlike_rates_in_one_archive(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_unlike_rates_in_one_archive(collection: Path, tmp_path: Path, grouped_model: Path) -> None:
     for bits in (128, 512):
-        compress(collection / "many.npy", tmp_path / f"{bits}.pcb", model=tiny_model, bits=bits)
+        compress(collection / "many.npy", tmp_path / f"{bits}.pcb", model=grouped_model, bits=bits)
     paths = [tmp_path / "128.pcb", tmp_path / "512.pcb"]
     assert archive.merge(paths, tmp_path / "both.pcb", rename=True) == 6
     assert _more(tmp_path / "both.pcb") == [0] * 3 + [48] * 3
-    append(collection / "b", tmp_path / "both.pcb", model=tiny_model, bits=256)
+    append(collection / "b", tmp_path / "both.pcb", model=grouped_model, bits=256)
     assert sorted(set(_more(tmp_path / "both.pcb"))) == [0, 16, 48]
-    assert decompress(tmp_path / "both.pcb", tmp_path / "out", model=tiny_model).clouds > 6
+    assert decompress(tmp_path / "both.pcb", tmp_path / "out", model=grouped_model).clouds > 6
 
 
 @pytest.mark.parametrize("kind", ["plain", "normal", "mixture"])
@@ -101,19 +113,19 @@ def test_a_model_of_any_kind_is_a_codec(
     assert append(collection / "b", tmp_path / "int6.pcb", model=model).total > 11
 
 
-def test_encode_and_decode_one_cloud(tiny_model: Path) -> None:
+def test_encode_and_decode_one_cloud(grouped_model: Path) -> None:
     cloud = np.random.default_rng(0).random((3000, 3))
-    short, long = (pcbin.encode(cloud, model=tiny_model, bits=bits) for bits in (None, 384))
+    short, long = (pcbin.encode(cloud, model=grouped_model, bits=bits) for bits in (None, 384))
     assert isinstance(short, pcbin.Code)
     assert isinstance(long, pcbin.Code)
     assert len(bytes(long)) == 48
     assert bytes(long)[:16] == bytes(short)
-    assert pcbin.decode([short, long], model=tiny_model).shape == (2, 2048, 3)
-    with pytest.raises(ModelError, match="a code of this model is 16, 32"):
-        pcbin.decode(bytes(long)[:40], model=tiny_model)
+    assert pcbin.decode([short, long], model=grouped_model).shape == (2, 2048, 3)
+    with pytest.raises(ModelError, match="a code of this model is 16, 32, 48, 64 bytes, not"):
+        pcbin.decode(bytes(long)[:40], model=grouped_model)
 
 
-def test_a_reader_that_knows_only_128_bits(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_reader_that_knows_only_128_bits(collection: Path, tmp_path: Path, grouped_model: Path) -> None:
     """It skips the column of what refines codes, and reads what it would read of an archive without."""
     import importlib.util
 
@@ -123,7 +135,7 @@ def test_a_reader_that_knows_only_128_bits(collection: Path, tmp_path: Path, tin
     assert spec.loader is not None
     reader = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reader)
-    compress(collection, tmp_path / "long.pcb", model=tiny_model, bits=512)
+    compress(collection, tmp_path / "long.pcb", model=grouped_model, bits=512)
     with pcbin.open(tmp_path / "long.pcb") as source:
         codes = [record["code"] for record in reader.read((tmp_path / "long.pcb").read_bytes())["records"]]
         assert codes == [record.code.tobytes().hex() for record in source]

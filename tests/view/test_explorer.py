@@ -20,7 +20,8 @@ def test_a_record_tells_its_code_name_facts_and_place(explorer, codes, collectio
     assert told["frame"]["radius"] == pytest.approx(2)
     assert told["frame"]["centre"] == pytest.approx(collection.archive[8].frame.centre)
     assert explorer.about() == {
-        "title": "toys.pcb", "count": 40, "parts": 2, "code": "bits", "size": 128, "bytes": 16, "points": 2048,
+        "title": "toys.pcb", "count": 40, "parts": 2, "code": "bits", "size": 128, "groups": 1,
+        "bytes": 16, "points": 2048,
     }  # fmt: skip
 
 

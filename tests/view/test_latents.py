@@ -1,4 +1,4 @@
-"""The explorer page for codes that are more than one bit for each latent: numbers, and further planes of bits."""
+"""The explorer page for codes that are more than one bit for each of 128 latents: numbers, and further groups."""
 
 import threading
 
@@ -21,12 +21,12 @@ READY = "return state.loaded && document.querySelectorAll('#near .record').lengt
 
 
 def collection_of(path, model, depth, make):
-    """An archive of random latents (COUNT, 128) with so many bits each, and all codes of it."""
+    """An archive of random latents (COUNT, total) at a depth, and all codes of it."""
     codec = Codec(load(model))
     latent = codec.model.config.latent
     codes = latent.pack(make(np.random.default_rng(0)).astype(np.float32), depth)
     with archive.create(path, header_of(codec)) as writer:
-        more = [code[codec.bytes :].tobytes() if i else b"" for i, code in enumerate(codes)]  # the first has one plane
+        more = [code[codec.bytes :].tobytes() if i else b"" for i, code in enumerate(codes)]  # the first has one group
         refined = {"more": more} if any(more) else {}
         writer.write(Batch(codes[:, : codec.bytes], names=[f"toy/{i:02}" for i in range(COUNT)], **refined))
     return Collection(path, model)
@@ -49,8 +49,8 @@ def numbers(place):
 
 
 @pytest.fixture(scope="module")
-def planes(place, tiny_model):
-    with collection_of(place / "planes.pcb", tiny_model, 3, lambda rng: rng.random((COUNT, 128))) as collection:
+def groups(place, grouped_model):
+    with collection_of(place / "groups.pcb", grouped_model, 3, lambda rng: rng.random((COUNT, 512))) as collection:
         yield collection
 
 
@@ -119,25 +119,25 @@ def test_numbers_have_clusters_and_a_way_along_the_line(opened, numbers):
     assert ends == [numbers.codes[i].tobytes().hex() for i in (1, 2)]
 
 
-def test_further_planes_are_drawn_flipped_and_walked(opened, planes):
-    page = opened(planes)
-    whole = [planes.archive[i].whole for i in range(3)]
+def test_further_groups_are_drawn_flipped_and_walked(opened, groups):
+    page = opened(groups)
+    whole = [groups.archive[i].whole for i in range(3)]
     assert [len(code) for code in whole] == [16, 48, 48]
     choose(page, 0)
     assert page.find_element("id", "caption").text == "decoded from 16 bytes"
     choose(page, 1)
     assert page.find_element("id", "caption").text == "decoded from 48 bytes"
-    assert drawn(page) == pytest.approx(planes.codec.decode([whole[1]])[0], abs=1e-3)
-    assert abs(drawn(page) - planes.codec.decode(planes.codes[1:2])[0]).max() > 1e-2
-    away = np.bitwise_count(planes.codes ^ planes.codes[1]).sum(axis=1)
+    assert drawn(page) == pytest.approx(groups.codec.decode([whole[1]])[0], abs=1e-3)
+    assert abs(drawn(page) - groups.codec.decode(groups.codes[1:2])[0]).max() > 1e-2
+    away = np.bitwise_count(groups.codes ^ groups.codes[1]).sum(axis=1)
     nearest = page.execute_script("return Number(el('near').firstChild.dataset.record)")
     assert nearest == min((i for i in range(COUNT) if i != 1), key=lambda i: (away[i], i))
 
     click(page, "#latents button:nth-child(11)")
     wait(page, "return state.code !== state.facts.code && !waiting.size")
-    flipped = whole[1] ^ np.tile(bits.pack(np.arange(128) == 10), 3)
+    flipped = whole[1] ^ bits.pack(np.arange(384) == 10)
     assert page.execute_script("return state.code") == flipped.tobytes().hex()
-    assert drawn(page) == pytest.approx(planes.codec.decode([flipped])[0], abs=1e-3)
+    assert drawn(page) == pytest.approx(groups.codec.decode([flipped])[0], abs=1e-3)
     click(page, "#reset")
     wait(page, "return state.code === state.facts.code && !waiting.size")
 
@@ -155,7 +155,7 @@ def test_the_page_reads_and_writes_numbers_as_we_do(opened, numbers, depth):
     special = [0, 6e-8, -6e-8, 1e-5, -65504, 65504, 1, -1 / 3, 2.0**-14, 2047.5]
     vectors = np.concatenate([special, np.random.default_rng(depth).normal(size=118)]).astype(np.float32)
     code = latent.pack(vectors[None], depth)[0]
-    form = f"{{code: '{latent.code_form(depth)}', size: 128}}"
+    form = f"{{code: '{latent.code_form(depth)}', size: 128, groups: 1}}"
     read = (
         f"const l = new Latents({form}), z = l.unpack(parse('{code.tobytes().hex()}')); return [[...z], hex(l.pack(z))]"
     )

@@ -11,11 +11,15 @@ from pcbin.model.latents.plain import Plain
 
 __all__ = ["KINDS", "Latent", "latent_of"]
 
+MOST_GROUPS = 8
 KINDS: dict[str, type[Latent]] = {latent.kind: latent for latent in (Beta, Plain, Normal, Mixture)}
 
 
-def latent_of(kind: str, size: int, components: int = 1) -> Latent:
+def latent_of(kind: str, size: int, components: int = 1, groups: int = 1) -> Latent:
     """The latent of a kind. Raises ValueError when there is none such."""
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
-    return KINDS[kind](size, components)
+    latent = KINDS[kind]
+    if groups not in (range(1, MOST_GROUPS + 1) if latent.binary else (1,)):
+        raise ValueError(f"{kind} latents do not come in {groups} groups")
+    return latent(size, components, groups)

@@ -33,23 +33,30 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Latent:
-    """The distribution of a latent vector of `size` numbers; `components` is for a mixture."""
+    """The distribution of a latent vector of `size` numbers; `components` is for a mixture. There are `groups` of such
+    vectors where longer codes begin with shorter ones, each of which says more than those before."""
 
     size: int
     components: int = 1
+    groups: int = 1
 
     kind: ClassVar[str]
     binary: ClassVar[bool] = False
     prior: ClassVar[str] = "N(0, 1)"
 
     @property
+    def total(self) -> int:
+        """How many latents all groups have together: the encoder finds them all, the decoder takes the first ones."""
+        return self.size * self.groups
+
+    @property
     def outputs(self) -> int:
         """How many numbers the encoder puts out for one cloud."""
-        return 2 * self.size
+        return 2 * self.total
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """How many bits a latent may have in a code."""
+        """How many bits a latent may have in a code; where longer codes begin with shorter ones, how many groups."""
         return (4, 6, 8, FLOAT) if self.size >= FEW else (FLOAT,)
 
     @property
@@ -58,12 +65,17 @@ class Latent:
         return 6 if self.size >= FEW else FLOAT
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """How many latents codes may hold."""
+        return (self.size,)
+
+    @property
     def code_bytes(self) -> int:
         """How many bytes a code has as a rule."""
         return self.code_size(self.depth)
 
     def code_size(self, depth: int) -> int:
-        """How many bytes a code has whose latents have `depth` bits; no two depths give equally many."""
+        """How many bytes a code of a depth has; no two depths give equally many."""
         return (0 if depth == FLOAT else SCALE) + -(-self.size * depth // 8)
 
     @property
@@ -76,7 +88,7 @@ class Latent:
         return "float16" if depth == FLOAT else f"int{depth}"
 
     def depth_of(self, code_bytes: int) -> int:
-        """How many bits the latents of a code of so many bytes have. Raises ValueError where there is no such code."""
+        """The depth of a code of so many bytes. Raises ValueError where there is no such code."""
         for depth in self.depths:
             if self.code_size(depth) == code_bytes:
                 return depth
@@ -87,7 +99,7 @@ class Latent:
         return {}
 
     def mode(self, raw: Array) -> Array:
-        """The encoder's outputs (B, outputs) to the latents (B, size) that stand for a cloud."""
+        """The encoder's outputs (B, outputs) to the latents (B, total) that stand for a cloud."""
         raise NotImplementedError
 
     def classify(self, raw: Array) -> NDArray[np.intp] | None:
@@ -95,7 +107,7 @@ class Latent:
         return None
 
     def pack(self, latents: Array, depth: int | None = None) -> NDArray[np.uint8]:
-        """Latents (B, size) to codes (B, code_size(depth)) uint8.
+        """Latents (B, total) to codes (B, code_size(depth)) uint8.
 
         Binary16 numbers; or a binary16 scale s, and for each latent z the integer round(z / s) + 2^(depth - 1) in
         `depth` bits, the lowest first. The scale is such that the largest |z| is 2^(depth - 1) - 1.
@@ -112,13 +124,9 @@ class Latent:
         packed = np.packbits(planes.reshape(len(latents), self.size * depth).astype(bool), axis=1, bitorder="little")
         return np.concatenate([scale.view(np.uint8), packed], axis=1)
 
-    def refine(self, codes: NDArray[np.uint8], latents: Array, depth: int) -> NDArray[np.uint8]:
-        """Codes of so many bits that begin with codes (B, code_bytes), where longer ones begin with shorter ones, and
-        are as near to latents (B, size) as that allows."""
-        return self.pack(latents, depth)
-
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
-        """Codes (B, n) uint8, of any depth, back to latents (B, size). Raises ValueError for another n."""
+        """Codes (B, n) uint8, of any depth, back to latents (B, size), or the groups that they hold. Raises ValueError
+        for another n."""
         depth = self.depth_of(codes.shape[1])
         if depth == FLOAT:
             return np.ascontiguousarray(codes).view("<f2").astype(np.float32)
@@ -130,12 +138,12 @@ class Latent:
 
     @property
     def inputs(self) -> Inputs:
-        """Makes of latents (B, size) what the decoder is given."""
+        """Makes of latents what the decoder is given, which takes 0 for those that a code lacks."""
         return Inputs()
 
     def space(self, latents: Array, depth: int, codes: NDArray[np.uint8] | None = None) -> Space:
-        """Where to search for better latents of so many bits than these (B, size): near them, in steps of a share of
-        their size. Where longer codes begin with shorter ones, those that begin with `codes` (B, code_bytes)."""
+        """Where to search for better latents of a depth than these (B, total): near them, in steps of a share of their
+        size. Where longer codes begin with shorter ones, those that begin with `codes` (B, n)."""
         spread = np.sqrt(np.square(latents).mean(axis=1, keepdims=True))
         unbound = np.full_like(latents, np.inf)
         return Space(latents, -unbound, unbound, STEP * spread, lambda u: self.unpack(self.pack(u, depth)))
@@ -159,4 +167,5 @@ class Latent:
         return None
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, "size": self.size, "components": self.components}
+        groups = {"groups": self.groups} if self.groups > 1 else {}
+        return {"kind": self.kind, "size": self.size, "components": self.components, **groups}

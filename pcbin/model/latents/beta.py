@@ -21,7 +21,10 @@ MARGIN, REACH = 0.05, 0.2  # from 0 and 1, where a latent may come to lie, and w
 
 @dataclass(frozen=True)
 class Beta(Latent):
-    """Outputs: raw alpha (size), raw beta (size). Latents lie in [0, 1], the decoder is given -1 to 1."""
+    """Outputs: raw alpha (total), raw beta (total). Latents lie in [0, 1], the decoder is given -1 to 1.
+
+    A code of depth k is the bits of the first k groups, one group after the other.
+    """
 
     kind: ClassVar[str] = "beta"
     binary: ClassVar[bool] = True
@@ -29,11 +32,15 @@ class Beta(Latent):
 
     @property
     def depths(self) -> tuple[int, ...]:
-        return tuple(range(1, 9))
+        return tuple(range(1, self.groups + 1))
 
     @property
     def depth(self) -> int:
         return 1
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return tuple(self.size * depth for depth in self.depths)
 
     def code_size(self, depth: int) -> int:
         return self.size // 8 * depth
@@ -48,45 +55,30 @@ class Beta(Latent):
         return mean
 
     def pack(self, latents: Array, depth: int | None = None) -> NDArray[np.uint8]:
-        """Bit planes, one after the other: of round(z (2^depth - 1)) the highest bits of all latents, then the second
-        highest, ... The first plane alone is the code of depth 1."""
-        depth = depth or self.depth
-        return self._planes(np.rint(latents * np.float32((1 << depth) - 1)).astype(np.int64), depth)
-
-    def refine(self, codes: NDArray[np.uint8], latents: Array, depth: int) -> NDArray[np.uint8]:
-        half = 1 << (depth - 1)
-        low = bits.unpack(codes) * half
-        levels = np.rint(latents * np.float32(2 * half - 1)).astype(np.int64)
-        return self._planes(np.clip(levels, low, low + half - 1), depth)
-
-    def _planes(self, levels: NDArray[np.int64], depth: int) -> NDArray[np.uint8]:
-        planes = levels[:, None] >> np.arange(depth)[::-1, None] & 1
-        return bits.pack(planes.astype(bool)).reshape(len(levels), self.code_size(depth))
+        """The nearer of 0 and 1 for each latent of the first `depth` groups."""
+        return bits.pack(latents[:, : self.size * (depth or self.depth)] > 0.5)
 
     def unpack(self, codes: NDArray[np.uint8]) -> Array:
-        depth = self.depth_of(codes.shape[1])
-        planes = bits.unpack(codes.reshape(len(codes), depth, self.size // 8))
-        levels: Array = np.tensordot(planes.astype(np.float32), np.float32(1 << np.arange(depth)[::-1]), (1, 0))
-        return levels / np.float32((1 << depth) - 1)
+        self.depth_of(codes.shape[1])
+        return bits.unpack(codes).astype(np.float32)
 
     @property
     def inputs(self) -> Inputs:
         return Inputs(2.0, -1.0)
 
     def space(self, latents: Array, depth: int, codes: NDArray[np.uint8] | None = None) -> Space:
-        """[0, 1], or the half of it that a code says, rounded to levels; not so near the ends that a latent could not
-        leave them."""
-        spacing = 1 / ((1 << depth) - 1)
-        if codes is None:
-            reach = REACH if depth == self.depth else 0.0
-            return Space(latents, MARGIN, 1 - MARGIN, STEP, lambda u: self.unpack(self.pack(u, depth)), reach, spacing)
-        low = bits.unpack(codes) * np.float32(0.5)
-        high, start = low + np.float32(0.5), np.clip(latents, low, low + np.float32(0.5))
-        return Space(start, low, high, STEP / 2, lambda u: self.unpack(self.refine(codes, u, depth)), spacing=spacing)
+        """[0, 1], rounded to bits; not so near the ends that a latent could not leave them. `codes` stay."""
+        held = latents[:, :0] if codes is None else self.unpack(codes)
+        free = latents[:, held.shape[1] : self.size * depth]
+        start, low, high = (
+            np.concatenate([held, part], axis=1)
+            for part in (free, np.full_like(free, MARGIN), np.full_like(free, 1 - MARGIN))
+        )
+        return Space(start, low, high, STEP, np.rint, REACH, spacing=1.0)
 
     def doubt(self, raw: Array) -> Array:
-        """The probability of the less likely bit, which is what makes bits flip."""
-        mean = self.mode(raw)
+        """The probability of the less likely bit, which is what makes bits flip; of the first group."""
+        mean = self.mode(raw)[:, : self.size]
         less: Array = np.minimum(mean, 1 - mean)
         return less
 

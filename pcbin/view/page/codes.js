@@ -1,6 +1,6 @@
 "use strict";
-// What the bytes of a code say (docs/format.md): one bit for each latent, followed by further planes of bits where the
-// code has more; or numbers, as integers with a scale or as float16. Shared by the page and its worker.
+// What the bytes of a code say (docs/format.md): one bit for each latent of a group, and one group after the other where
+// the code has several; or numbers, as integers with a scale or as float16. Shared by the page and its worker.
 
 const parse = (code) => Uint8Array.from(code.match(/../g), (byte) => parseInt(byte, 16));
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -20,28 +20,25 @@ function half(number) {
   return (number < 0 ? 0x8000 : 0) + (exponent + 15) * 1024 + Math.round(size * 2 ** (10 - exponent)) - 1024;
 }
 
-/** How codes are read that have `size` latents and say of each what `code` names: "bits", "float16", "int6", ... */
+/** How codes are read that have up to `groups` times `size` latents and say of each what `code` names: "bits", "float16",
+ * "int6", ... */
 class Latents {
-  constructor({ code, size }) {
-    Object.assign(this, { binary: code === "bits", size });
+  constructor({ code, size, groups }) {
+    Object.assign(this, { binary: code === "bits", size, groups });
   }
 
-  /** How many bits each latent has in a code of so many bytes; undefined where there is no such code. */
+  /** How many bits each latent has in a code of so many bytes, of bits how many groups there are; undefined where there
+   * is no such code. */
   depth(bytes) {
-    if (this.binary) return [1, 2, 3, 4, 5, 6, 7, 8].find((depth) => bytes === (this.size / 8) * depth);
+    if (this.binary) return Array.from({ length: this.groups }, (_, i) => i + 1).find((depth) => bytes === (this.size / 8) * depth);
     return bytes === 2 * this.size ? FLOAT : [4, 6, 8].find((depth) => bytes === 2 + Math.ceil((this.size * depth) / 8));
   }
 
-  /** The latents of the code of so many bytes that begins at a place: of bits numbers from 0 to 1. */
-  unpack(all, at = 0, bytes = all.length, into = new Float32Array(this.size)) {
+  /** The latents of the code of so many bytes that begins at a place: of bits 0 or 1, of all groups. */
+  unpack(all, at = 0, bytes = all.length, into = new Float32Array(this.binary ? 8 * bytes : this.size)) {
     const depth = this.depth(bytes), { size } = this;
     if (this.binary) {
-      const top = 2 ** depth - 1;
-      for (let i = 0; i < size; i++) {
-        let level = 0;
-        for (let plane = 0; plane < depth; plane++) level = 2 * level + bitOf(all, 8 * at + plane * size + i);
-        into[i] = level / top;
-      }
+      for (let i = 0; i < into.length; i++) into[i] = bitOf(all, 8 * at + i);
     } else if (depth === FLOAT) {
       for (let i = 0; i < size; i++) into[i] = HALVES[all[at + 2 * i] | (all[at + 2 * i + 1] << 8)];
     } else {
@@ -60,19 +57,15 @@ class Latents {
     return Uint8Array.from({ length: 2 * this.size }, (_, i) => (half(numbers[i >> 1]) >> (8 * (i & 1))) & 255);
   }
 
-  /** A code of bits in which latent i is 1 - z instead of z, in every plane. */
-  flipped(code, i) {
-    const made = code.slice();
-    for (let bit = i; bit < 8 * code.length; bit += this.size) made[bit >> 3] ^= 1 << (bit & 7);
-    return made;
-  }
+  /** The latents of a code that have a control each: of bits those of the first group. */
+  shown = (code) => this.unpack(code).subarray(0, this.size);
+}
 
-  /** A code of bits whose latent i is that of another code as long, in every plane. */
-  taken(code, i, other) {
-    const made = code.slice();
-    for (let bit = i; bit < 8 * code.length; bit += this.size) made[bit >> 3] ^= (code[bit >> 3] ^ other[bit >> 3]) & (1 << (bit & 7));
-    return made;
-  }
+/** A code of bits whose bit i is the other one. */
+function flipped(code, i) {
+  const made = code.slice();
+  made[i >> 3] ^= 1 << (i & 7);
+  return made;
 }
 
 /** Bit i of bytes: i % 8, from the least significant, of byte i >> 3. */

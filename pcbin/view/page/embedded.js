@@ -68,10 +68,13 @@ class Decoder {
     return all;
   }
 
-  /** Latents of bits from -1 to 1, others as they are. */
+  /** Latents of bits from -1 to 1, 0 where the code lacks them; others as they are. */
   inputs(code) {
     const latents = this.latents.unpack(code);
-    return this.latents.binary ? latents.map((z) => 2 * z - 1) : latents;
+    if (!this.latents.binary) return latents;
+    const made = new Float32Array(this.latents.size * this.latents.groups);
+    made.set(latents.map((z) => 2 * z - 1));
+    return made;
   }
 }
 

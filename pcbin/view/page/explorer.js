@@ -184,7 +184,7 @@ function makeSwitch(i) {
   const button = document.createElement("button");
   button.setAttribute("role", "switch");
   button.title = button.ariaLabel = `bit ${i}`;
-  button.onclick = guard(() => show(hex(state.latents.flipped(parse(state.code), i))));
+  button.onclick = guard(() => show(hex(flipped(parse(state.code), i))));
   return button;
 }
 
@@ -202,8 +202,8 @@ function makeSlider(i, low, high) {
 }
 
 function drawLatents() {
-  const code = parse(state.code), stored = state.latents.unpack(parse(state.facts.code));
-  state.latents.unpack(code).forEach((value, i) => {
+  const code = parse(state.code), stored = state.latents.shown(parse(state.facts.code));
+  state.latents.shown(code).forEach((value, i) => {
     const control = el("latents").children[i];
     if (state.latents.binary) control.setAttribute("aria-checked", bitOf(code, i) === 1);
     else {

@@ -5,7 +5,7 @@
 const ROUNDS = 20; // of Lloyd's k-means, at most
 const BATCH = 32; // clouds decoded at a time
 
-/** Codes of bits, by Hamming distance; `all` holds the first plane of each, one after the other. */
+/** Codes of bits, by Hamming distance; `all` holds the first group of each, one after the other. */
 class Bits {
   constructor(all, latents) {
     Object.assign(this, { all, latents, bytes: latents.size / 8, count: (8 * all.length) / latents.size });
@@ -47,16 +47,15 @@ class Bits {
     return sum;
   }
 
-  /** Codes from a to b whose decodes change about evenly: latents change in the order that keeps the sum of their single
+  /** Codes from a to b, as many bytes as both have, whose decodes change about evenly: latents change in the order that keeps the sum of their single
    * effects nearest to the blend of the two ends, point by point; stops are even in the way covered. */
   async path(a, b, steps, decode) {
-    const { latents, bytes } = this;
-    const [start, end] = a.length === b.length ? [a, b] : [a.slice(0, bytes), b.slice(0, bytes)];
-    const [z, goalZ] = [latents.unpack(start), latents.unpack(end)];
-    const differing = [...z.keys()].filter((i) => z[i] !== goalZ[i]);
+    const shorter = Math.min(a.length, b.length);
+    const [start, end] = [a.slice(0, shorter), b.slice(0, shorter)];
+    const differing = Array.from({ length: 8 * shorter }, (_, i) => i).filter((i) => bitOf(start, i) !== bitOf(end, i));
     if (differing.length < 2) return differing.length ? [start, end] : [start];
-    const from = await decode([start, ...differing.map((i) => latents.taken(start, i, end))]);
-    const to = await decode([end, ...differing.map((i) => latents.taken(end, i, start))]);
+    const from = await decode([start, ...differing.map((i) => flipped(start, i))]);
+    const to = await decode([end, ...differing.map((i) => flipped(end, i))]);
     const goal = to[0].map((value, i) => value - from[0][i]);
     const effects = differing.map((_, i) =>
       goal.map((_, p) => (from[i + 1][p] - from[0][p] + to[0][p] - to[i + 1][p]) / 2));
@@ -73,7 +72,7 @@ class Bits {
       }
       left.delete(best);
       effects[best].forEach((value, p) => (here[p] += value));
-      way.push(latents.taken(way[way.length - 1], differing[best], end));
+      way.push(flipped(way[way.length - 1], differing[best]));
       covered.push(covered[covered.length - 1] + Math.sqrt(effects[best].reduce((sum, value) => sum + value * value, 0)));
     }
     const stops = new Set([0]);
