@@ -1,9 +1,11 @@
-"""The one way a file is written: under a temporary name beside its own, synchronised, renamed. It appears whole or
-not at all, and what a killed process left is cleared by the next. Knows no format."""
+"""The one way a file is written: under a temporary name beside its own, synchronised, renamed; to a URL, by an upload
+that counts when it is complete. It appears whole or not at all, and what a killed process left is cleared by the next.
+Knows no format."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -12,9 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pcbin.errors import OutputError
+from pcbin.remote import CHECK, as_os_error, filesystem, is_url
 
 try:
     import fcntl
@@ -45,7 +48,19 @@ def exists(path: _Path) -> OutputError:
 def failed(path: _Path, error: OSError) -> OutputError:
     """The error for a path that the system did not let us write."""
     cause = f"cannot be written: {(error.strerror or str(error)).lower()}"
-    return OutputError(cause, path=path, remedy=_REMEDIES.get(error.errno or 0, ""))
+    return OutputError(cause, path=path, remedy=CHECK if is_url(path) else _REMEDIES.get(error.errno or 0, ""))
+
+
+def there(path: _Path) -> bool:
+    """Whether something is at a path or URL. Raises OutputError where that cannot be told."""
+    if not is_url(path):
+        return os.path.lexists(path)
+    fs, inside = filesystem(path)
+    try:
+        with as_os_error():
+            return bool(fs.exists(inside))
+    except OSError as error:
+        raise failed(path, error) from error
 
 
 def check(path: _Path, *, overwrite: bool = False) -> None:
@@ -116,9 +131,61 @@ class NewFile:
             os.unlink(self._temporary)
 
 
+class Upload:
+    """A file that is at its URL when it is committed, as far as the protocol can: object stores and directories can,
+    `memory://` cannot. Methods raise OSError, and OutputError where the URL is taken."""
+
+    def __init__(self, url: str, *, overwrite: bool = False) -> None:
+        self._fs, self._path = filesystem(url)
+        self._overwrite, self._committed = overwrite, False
+        with as_os_error():
+            taken = not overwrite and self._fs.exists(self._path)
+        if taken:
+            raise exists(url)
+        with as_os_error():
+            self._file = self._fs.open(self._path, "wb", autocommit=False)
+        self.stream = cast(BinaryIO, _Uploaded(self._file))
+
+    def commit(self, *, durable: bool = True) -> None:
+        """Let it be there; durable in any case."""
+        with as_os_error():
+            self._file.close()
+            if hasattr(self._file, "commit"):
+                self._file.commit()
+        self._committed = True
+
+    def abort(self) -> None:
+        """Leave nothing, if it has not been committed; what was there before stays."""
+        if self._committed:
+            return
+        with suppress(Exception):  # each protocol raises its own
+            self._file.discard()
+        if not self._overwrite:
+            with suppress(Exception):
+                self._fs.rm_file(self._path)
+
+
+class _Uploaded(io.RawIOBase):
+    """A file of fsspec whose errors are OSErrors; closing it ends nothing."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        with as_os_error():
+            return int(self._file.write(data))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+
 @contextmanager
 def replacing(path: _Path, *, overwrite: bool = False, durable: bool = True) -> Iterator[BinaryIO]:
-    """A binary file that takes the name `path` when the block ends well, and is gone when it does not.
+    """A binary file that takes the name `path`, or is at that URL, when the block ends well, and is gone when it does
+    not.
 
     Missing parent directories are made. One of many files that can be made again need not be `durable`: it may be
     lost or cut off by a power failure before `sync`.
@@ -126,11 +193,14 @@ def replacing(path: _Path, *, overwrite: bool = False, durable: bool = True) -> 
     Raises:
         OutputError: `path` exists (unless `overwrite`), is no file, or cannot be written.
     """
-    file = None
+    file: NewFile | Upload | None = None
     try:
-        check(path, overwrite=overwrite)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = NewFile(path, overwrite=overwrite)
+        if is_url(path):
+            file = Upload(path, overwrite=overwrite)
+        else:
+            check(path, overwrite=overwrite)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            file = NewFile(path, overwrite=overwrite)
         yield file.stream
         file.commit(durable=durable)
     except OSError as error:

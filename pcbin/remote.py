@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeGuard
 
 from pcbin.errors import ExtraError, PcbinError
+
+CHECK = "check the address, and that its credentials are in the environment, of workers too"
 
 
 def is_url(place: object) -> TypeGuard[str]:
@@ -34,3 +38,14 @@ def said(error: Exception) -> str:
     inner = error.__cause__ or error.__context__ or error
     words = str(getattr(error, "strerror", None) or error or "") or str(inner)
     return " ".join(words.split())[:200] or type(error).__name__
+
+
+@contextmanager
+def as_os_error() -> Iterator[None]:
+    """Whatever kind of error a file system raises within becomes an OSError."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # each protocol raises its own
+        raise OSError(said(error)) from error

@@ -17,7 +17,7 @@ from pcbin.archive import Batch, Header, Record
 from pcbin.bits import Codes
 from pcbin.cloud import Frame
 from pcbin.codec import Codec
-from pcbin.output import exists
+from pcbin.output import exists, there
 from pcbin.quantised import Quantised
 from pcbin.version import VERSION
 
@@ -101,7 +101,7 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
             writer.write(batch.replace(names=list(shapes.names), **placed(shapes.frames)))
         return
     targets = [files.target(out, name, f".{format}") for name in shapes.names]
-    if taken := [target for target in targets if not overwrite and os.path.lexists(target)]:
+    if taken := [target for target in targets if not overwrite and there(target)]:
         raise exists(taken[0])
     for i, (target, cloud) in enumerate(zip(targets, shapes.clouds(codec), strict=True)):
         points = cloud if shapes.frames is None else shapes.frames[i].to_world(cloud)

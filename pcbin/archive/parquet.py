@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from pcbin.archive import arrow
 from pcbin.archive.header import Header
@@ -12,6 +13,7 @@ from pcbin.archive.source import Place, unreadable
 from pcbin.archive.writer import create
 from pcbin.errors import PcbinError, UsageError
 from pcbin.output import replacing
+from pcbin.remote import as_os_error, filesystem, is_url
 
 import pyarrow as pa  # isort: skip - arrow says what to install
 import pyarrow.parquet as pq  # isort: skip
@@ -22,7 +24,7 @@ ROWS = 1 << 16  # of a foreign file, at a time
 
 def to_parquet(path: Place, out: PathLike, *, overwrite: bool = False) -> int:
     """Write all that an archive holds of its records, as `pcbin.archive.arrow` lays it out, a row group for each chunk;
-    returns how many records. A model inside stays behind.
+    returns how many records. `out` may be a URL. A model inside stays behind.
 
     Raises FormatError for an archive that is damaged, OutputError where `out` exists or cannot be written.
     """
@@ -36,12 +38,17 @@ def to_parquet(path: Place, out: PathLike, *, overwrite: bool = False) -> int:
 
 
 def from_parquet(path: PathLike, out: Place, *, header: Header | None = None, overwrite: bool = False) -> int:
-    """A new archive of the rows of a Parquet file, as `from_arrow`."""
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise unreadable(os.fspath(path), error) from error
-    with file:
+    """A new archive of the rows of a Parquet file, at a path or URL, as `from_arrow`."""
+    with ExitStack() as stack:
+        try:
+            source = path
+            if is_url(path):
+                fs, inside = filesystem(path)
+                with as_os_error():
+                    source = stack.enter_context(fs.open(inside, "rb"))
+            file = stack.enter_context(pq.ParquetFile(source))
+        except (OSError, pa.ArrowException) as error:
+            raise unreadable(os.fspath(path), error) from error
         return from_arrow(
             file.iter_batches(ROWS),
             out,

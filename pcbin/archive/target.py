@@ -4,16 +4,16 @@ one, a file object, an fsspec URL. Knows nothing of what is written."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import BinaryIO, Protocol
 
 from pcbin import output
 from pcbin.archive.lock import lock
 from pcbin.archive.source import Place, Source
 from pcbin.errors import OutputError
-from pcbin.output import exists, failed
-from pcbin.remote import filesystem, is_url, said
+from pcbin.output import failed
+from pcbin.remote import is_url
 
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -184,50 +184,27 @@ class _Stream:
         pass
 
 
-@contextmanager
-def _as_os_error() -> Iterator[None]:
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:  # each protocol raises its own
-        raise OSError(said(error)) from error
-
-
 class _Url:
-    """An fsspec URL, written in one go by `commit` of a finished archive."""
+    """An fsspec URL, there when it is committed."""
 
     base = 0
     spools: str | None = None
 
     def __init__(self, url: str, overwrite: bool) -> None:
         self.name = url
-        self._fs, self._path = filesystem(url)
-        self._file: Any = None
         try:
-            taken = not overwrite and self._fs.exists(self._path)
-        except Exception as error:  # each protocol raises its own
-            raise failed(url, OSError(said(error))) from error
-        if taken:
-            raise exists(url)
+            self._file = output.Upload(url, overwrite=overwrite)
+        except OSError as error:
+            raise failed(url, error) from error
 
     def write(self, data: bytes) -> None:
-        with _as_os_error():
-            if self._file is None:
-                self._file = self._fs.open(self._path, "wb")
-            self._file.write(data)
+        self._file.stream.write(data)
 
     def sync(self) -> None:
         pass
 
     def commit(self) -> None:
-        with _as_os_error():
-            self._file.close()
+        self._file.commit()
 
     def abort(self) -> None:
-        if self._file is None:
-            return
-        with suppress(Exception):  # each protocol raises its own
-            self._file.discard() if hasattr(self._file, "discard") else self._file.close()
-        with suppress(Exception):
-            self._fs.rm_file(self._path)
+        self._file.abort()

@@ -18,7 +18,6 @@ drop = click.option(
 )
 embed_model = click.option("--embed-model", is_flag=True, help="Carry the decoder in the archive.")
 
-resume = click.option("--resume", is_flag=True, help="Keep finished parts, go on with those that are there.")
 up = click.option(
     "--up", default="auto", show_default=True, type=click.Choice(["auto", *UPS]), help="The axis that points up."
 )
@@ -28,7 +27,7 @@ align = click.option(
 
 
 @o.verb(
-    o.paths, o.out, o.model, o.effort, o.bits, up, align, o.jobs, o.engine, resume, o.device, drop, o.distortion,
+    o.paths, o.out, o.model, o.effort, o.bits, up, align, o.jobs, o.engine, o.resume, o.device, drop, o.distortion,
     o.promise, embed_model, o.meta, o.keep, reading_options, o.seed, o.force,
 )  # fmt: skip
 def command(paths: tuple[str, ...], out: str, model: str | None, meta: str | None, **options: Any) -> None:

@@ -18,9 +18,9 @@ frame = click.option(
 points = click.option("--points", type=int, metavar="N", help="Write each cloud with N points, 256 to 100,000.")
 
 
-@o.verb(o.archive, outdir, o.format, o.only, frame, points, o.model, o.jobs, o.engine, o.device, o.force)
+@o.verb(o.archive, outdir, o.format, o.only, frame, points, o.model, o.jobs, o.engine, o.resume, o.device, o.force)
 def command(archive: str, outdir: str, **options: Any) -> None:
-    """Write the clouds of ARCHIVE below OUTDIR, under their names.
+    """Write the clouds of ARCHIVE below OUTDIR, a directory or URL, under their names.
 
     Nothing is written outside OUTDIR: records whose names would lead out of it are skipped and told, with exit
     code 10. If a file to be written exists, none is.

@@ -134,6 +134,7 @@ device = _option("--device", default="cpu", show_default=True, help="Where netwo
 engine = _option(
     "--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="This machine, a cluster."
 )
+resume = _option("--resume", is_flag=True, help="Keep finished parts, go on with those that are there.")
 jobs = _option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 effort = _option(
     "--effort",

@@ -38,8 +38,18 @@ def engine(jobs: int) -> Engine:
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             if address:
                 raise _unreachable(address) from error
-            _connect("local", include_dashboard=False, _node_ip_address="127.0.0.1")
+            _start()
     return _spread
+
+
+def _start() -> None:
+    try:
+        _connect("local", include_dashboard=False, _node_ip_address="127.0.0.1")
+    except Exception as error:  # Ray raises just that
+        said = " ".join(str(error).split())[:200]
+        raise PcbinError(
+            f"no Ray cluster could be started here ({said})", remedy="start one: ray start --head"
+        ) from error
 
 
 def _require(address: str) -> None:

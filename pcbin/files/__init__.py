@@ -123,14 +123,14 @@ def _behind(url: str, options: Options, passed: Counter[str] | None) -> Iterator
             passed[Path(part).suffix.lower() or "no extension"] += 1
 
 
-def stamp(source: CloudFile) -> str:
+def stamp(path: str | os.PathLike[str]) -> str:
     """What changes when a file does, as far as can be told: its size and time, at a URL what the protocol has."""
-    if is_url(source.path):
+    if is_url(path):
         from pcbin.files.remote import stamp
 
-        return stamp(source.path)
+        return stamp(path)
     try:
-        status = os.stat(source.path)
+        status = os.stat(path)
     except OSError:
         return ""
     return f"{status.st_size} {status.st_mtime_ns}"
@@ -238,15 +238,15 @@ def write(
     durable: bool = True,
     attributes: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
-    """Write points (N, 3) to `path`, all or nothing, in one of FORMATS (by default what the extension says); with their
-    ATTRIBUTES (N, 3) if it is COLOURED.
+    """Write points (N, 3) to `path`, a path or URL, all or nothing, in one of FORMATS (by default what the extension
+    says); with their ATTRIBUTES (N, 3) if it is COLOURED.
 
     As float32, or as float64 where float32 would move a point by more than a millionth of the extent, or at all
     where it must be `exact`; `durable` as in `pcbin.output.replacing`. Raises OutputError if the file exists (unless
     `overwrite`) or cannot be written, UsageError for a format that is not in FORMATS, or has no attributes.
     """
-    path = Path(path)
-    format = format or path.suffix[1:].lower()
+    path = path if is_url(path) else Path(path)
+    format = format or Path(path).suffix[1:].lower()
     if format not in FORMATS:
         raise UsageError(f"{format!r} is not written", path=path, remedy=f"choose from {', '.join(FORMATS)}")
     if attributes and format not in COLOURED:

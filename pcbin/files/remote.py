@@ -10,9 +10,9 @@ from pcbin.errors import CloudError
 from pcbin.remote import filesystem, said
 
 
-def below(url: str) -> Iterator[tuple[str, str]] | None:
+def below(url: str, *, hidden: bool = False) -> Iterator[tuple[str, str]] | None:
     """The URLs of all files below a directory, and their paths from there, in the order in which `find` gives local
-    ones; None of what is no directory, or cannot be listed: reading it says why."""
+    ones, `hidden` ones only if asked for; None of what is no directory, or cannot be listed: reading it says why."""
     fs, path = filesystem(url)
     try:
         if not fs.isdir(path):
@@ -21,18 +21,18 @@ def below(url: str) -> Iterator[tuple[str, str]] | None:
     except Exception:  # each protocol raises its own
         return None
     root = url.rstrip("/")
-    return ((f"{root}/{part}", part) for part in _walk(fs, path.rstrip("/"), entries))
+    return ((f"{root}/{part}", part) for part in _walk(fs, path.rstrip("/"), entries, hidden))
 
 
-def _walk(fs: Any, root: str, entries: list[dict[str, Any]], prefix: str = "") -> Iterator[str]:
-    """Paths below a directory, sorted, hidden ones left out; one directory's entries are held at a time."""
+def _walk(fs: Any, root: str, entries: list[dict[str, Any]], hidden: bool, prefix: str = "") -> Iterator[str]:
+    """Paths below a directory, sorted; one directory's entries are held at a time."""
     named = {entry["name"].rstrip("/").rpartition("/")[2]: entry for entry in entries}
     for name in sorted(named):
-        if name.startswith(".") or named[name]["name"].rstrip("/") == root:
+        if (name.startswith(".") and not hidden) or named[name]["name"].rstrip("/") == root:
             continue
         if named[name]["type"] == "directory":
             inside = named[name]["name"].rstrip("/")
-            yield from _walk(fs, inside, fs.ls(inside, detail=True), f"{prefix}{name}/")
+            yield from _walk(fs, inside, fs.ls(inside, detail=True), hidden, f"{prefix}{name}/")
             fs.invalidate_cache(inside)  # else listings pile up
         else:
             yield f"{prefix}{name}"

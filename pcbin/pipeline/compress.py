@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -117,7 +117,7 @@ def compress(
     reading = _reading(reading, codec_model, seed, keep)
     plan = EncodePlan(codec_model, effort, bits, 0, align, distortion, promise, codes_only, seed, reading)
     shards = Shards(os.fspath(out))
-    run = Run.of(plan, up, sources)
+    run = Run.of(sources, {**{field.name: getattr(plan, field.name) for field in fields(plan)}, "up": up})
     begun = shards.begun(run, resume, overwrite)
     if begun is None:
         convention = _convention(codec_model, sources, up, align, effort, jobs, reading)

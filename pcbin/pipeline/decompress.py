@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +22,12 @@ from pcbin.errors import OutputError, UsageError
 from pcbin.model import Model
 from pcbin.output import exists, sync
 from pcbin.pipeline.encode import Skipped
+from pcbin.pipeline.shards import Run, Shards
 from pcbin.pipeline.summary import Restored
+from pcbin.remote import is_url
 
 PER_ITEM = 4096  # records that go to a process together, at most
+PER_PART = 1024  # records that go to another machine together, or are not written again after a crash
 
 CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)  # what only one name is to blame for
 
@@ -46,11 +49,21 @@ class DecodePlan:
 
 @dataclass(frozen=True)
 class Written:
-    """How many files a batch became, the records that could not become one, and the attributes that files have not."""
+    """How many files records became, those that could not become one, and the attributes that files have not. Where
+    their worker `died` they may be tried again."""
 
     count: int
     skipped: list[Skipped]
     lost: Counter[str]
+    died: bool = False
+
+
+@dataclass(frozen=True)
+class RecordShare:
+    """Some of the records, by their numbers; the `number`-th such part."""
+
+    number: int
+    records: Sequence[int]
 
 
 def decompress(
@@ -65,14 +78,16 @@ def decompress(
     device: str = "cpu",
     jobs: int = 1,
     engine: str = "local",
+    resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Restored:
     """Write the clouds of an archive below `outdir`, under their names, as files.
 
     Args:
-        path: the archive.
-        outdir: is made if it does not exist. No name leads out of it: unsafe ones are skipped and told.
+        path: the archive, or its URL.
+        outdir: a directory, made if it does not exist, or a URL. No name leads out of it: unsafe ones are skipped and
+            told.
         format: "ply", "npy", "npz" or "xyz".
         only: names, and patterns of `fnmatch`; all records where there are none.
         frame: put each cloud back at its place and size; else it stays in the unit sphere.
@@ -82,6 +97,7 @@ def decompress(
         jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
         engine: where the work is done: "local", in `jobs` processes here, or "ray", on a cluster whose nodes all see
             the archive and `outdir`.
+        resume: keep account beside `outdir` of what is done, until all is, and go on with what was begun so.
         overwrite: replace files that exist.
         progress: called with the numbers of records done and in all.
 
@@ -89,7 +105,9 @@ def decompress(
         FormatError: the archive is damaged, or none.
         ModelError: the model the codes belong to cannot be had; never is another one used.
         RecordError: nothing in the archive has a name of `only`.
-        OutputError: a file exists (then none is written), or cannot be written.
+        OutputError: a file exists (then none is written), or cannot be written; the work was begun before, and
+            `resume` is not asked for.
+        UsageError: options that do not go together, or are not those that it was begun with.
     """
     started = time.monotonic()
     if format not in files.FORMATS:
@@ -98,28 +116,56 @@ def decompress(
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
     if points is not None:
         density.check(points)
+    only, shards = list(only), Shards(outdir.rstrip("/") if is_url(outdir) else os.path.abspath(outdir))
     with archive.open(path) as source:
         decoder = load_for(source, model, device=device)
-        plan = DecodePlan(os.fspath(path), os.fspath(outdir), format, frame, points, overwrite, decoder)
         work, numbers = engines.engine(engine, jobs), select(source, only)
-        if not overwrite:
+        plan = DecodePlan(os.fspath(path), os.fspath(outdir), format, frame, points, overwrite, decoder)
+        asked = {"format": format, "frame": frame, "points": points, "only": only, "model": decoder}
+        run = Run.of([path], {**asked, "archive": files.stamp(path)})
+        if shards.begun(run, resume, overwrite) is not None:
+            plan = replace(plan, overwrite=True)  # what an interrupted part has written
+        if not plan.overwrite:
             _refuse_existing(source, numbers, plan)
     _make(outdir)
-    step = min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
-    items = (numbers[start : start + step] for start in range(0, len(numbers), step))
-    count, skipped, lost = 0, [], Counter[str]()
-    for written in work(partial(decode_records, plan), items, partial(_lost, plan)):
+    if resume:
+        shards.begin(run)
+    apart = resume or engine != "local"
+    step = PER_PART if apart else min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
+    parts = (RecordShare(start // step, numbers[start : start + step]) for start in range(0, len(numbers), step))
+    function = partial(decode_part, plan, shards) if resume else partial(decode_records, plan)
+    count, skipped, lost, died = 0, [], Counter[str](), False
+    for written in work(function, parts, partial(_lost, plan)):
         count += written.count
         skipped += written.skipped
         lost += written.lost
+        died |= written.died
         if progress:
             progress(count, len(numbers))
     sync()
+    if resume and not died:
+        shards.clear()
     return Restored(os.fspath(outdir), count, dict(lost.most_common()), skipped, time.monotonic() - started)
 
 
-def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written]:
-    """Decode the records with these numbers and write them as files, batch by batch."""
+def decode_part(plan: DecodePlan, shards: Shards, part: RecordShare) -> Iterator[Written]:
+    """As `decode_records`, in one, unless the part has a report."""
+    if (there := shards.report(part.number)) is not None:
+        skipped = [Skipped(**item) for item in there["skipped"]]
+        yield Written(there["count"], skipped, Counter(there["lost"]))
+        return
+    batches = list(decode_records(plan, part))
+    if not is_url(plan.outdir):
+        sync()
+    skipped = [item for batch in batches for item in batch.skipped]
+    written = Written(sum(batch.count for batch in batches), skipped, sum((b.lost for b in batches), Counter[str]()))
+    shards.finish(part.number, asdict(written))
+    yield written
+
+
+def decode_records(plan: DecodePlan, part: RecordShare) -> Iterator[Written]:
+    """Decode some records and write them as files, batch by batch."""
+    numbers = part.records
     with archive.open(plan.archive) as source:
         codec = Codec(plan.model)
         for start in range(0, len(numbers), BATCH):
@@ -141,7 +187,7 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
                         path,
                         points,
                         plan.format,
-                        overwrite=plan.overwrite,
+                        overwrite=plan.overwrite or is_url(path),  # which was looked at before
                         exact=exact,
                         durable=False,
                         attributes=beside,
@@ -153,13 +199,14 @@ def decode_records(plan: DecodePlan, numbers: Sequence[int]) -> Iterator[Written
             yield Written(len(records) - len(skipped), skipped, lost)
 
 
-def _lost(plan: DecodePlan, numbers: Sequence[int], cause: str) -> Written:
+def _lost(plan: DecodePlan, part: RecordShare, cause: str) -> Written:
     """What there is to tell of records whose worker died."""
     with archive.open(plan.archive) as source:
-        return Written(0, [Skipped(source.name(i) or _number(i), cause) for i in numbers], Counter())
+        skipped = [Skipped(source.name(i) or _number(i), cause) for i in part.records]
+    return Written(0, skipped, Counter(), died=True)
 
 
-def _target(plan: DecodePlan, name: str) -> Path:
+def _target(plan: DecodePlan, name: str) -> Path | str:
     return files.target(plan.outdir, name, f".{plan.format}")
 
 
@@ -170,6 +217,9 @@ def _number(index: int) -> str:
 
 def _refuse_existing(source: Archive, numbers: Sequence[int], plan: DecodePlan) -> None:
     """Raise OutputError if any file to be written exists, before one is."""
+    if is_url(plan.outdir):
+        _refuse_existing_urls(source, numbers, plan)
+        return
     if not os.path.isdir(plan.outdir) or not os.listdir(plan.outdir):
         return
     for i in numbers:
@@ -181,7 +231,28 @@ def _refuse_existing(source: Archive, numbers: Sequence[int], plan: DecodePlan) 
             raise exists(target)
 
 
+def _refuse_existing_urls(source: Archive, numbers: Sequence[int], plan: DecodePlan) -> None:
+    """The same by one listing, not a request for each."""
+    from pcbin.files.remote import below
+
+    suffix, chosen = f".{plan.format}", numbers if isinstance(numbers, range) else set(numbers)
+    for url, part in below(plan.outdir, hidden=True) or ():
+        if part.endswith(suffix) and _of_name(source, part.removesuffix(suffix)) in chosen:
+            raise exists(url)
+
+
+def _of_name(source: Archive, name: str) -> int:
+    """The number of the record that would be written under a name; -1 where there is none."""
+    if name in source:
+        return source.find(name)
+    if name.isdecimal() and int(name) < len(source) and _number(int(name)) == name and not source.name(int(name)):
+        return int(name)
+    return -1
+
+
 def _make(outdir: PathLike) -> None:
+    if is_url(outdir):
+        return
     try:
         Path(outdir).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -117,7 +117,7 @@ class Share:
     @property
     def key(self) -> str:
         """What differs between these files and others, or changed ones."""
-        stamps = [(str(source.path), source.name, files.stamp(source)) for source in self.sources]
+        stamps = [(str(source.path), source.name, files.stamp(source.path)) for source in self.sources]
         return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
 
 

@@ -1,5 +1,6 @@
-"""The parts of an archive in the making, each an archive of its own beside it, where all who work on it can reach them:
-OUT.shards/00000.pcb, with a report 00000.json that is written last. What is there after a crash is not done again."""
+"""The parts of a work in the making, in OUT.shards/ beside what it makes, where all who work on it can reach them: of
+an archive each an archive of its own, 00000.pcb, with a report 00000.json that is written last; of a directory of files
+the reports alone. What is there after a crash is not done again."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 from pcbin import archive
 from pcbin.archive import Header
 from pcbin.errors import FormatError, OutputError, UsageError
+from pcbin.model import Model
 from pcbin.output import replacing
 from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, Skipped, encode_files
-from pcbin.remote import filesystem, is_url, said
+from pcbin.remote import CHECK, filesystem, is_url, said
 from pcbin.version import VERSION
 
-CHECK = "check the address, and that its credentials are in the environment, of workers too"
 RUN = "run.json"  # what the run was asked for; whoever has it is ours to remove
 
 
@@ -36,15 +37,15 @@ class Run:
     convention: tuple[int, int, bool] = (0, 0, True)
 
     @classmethod
-    def of(cls, plan: EncodePlan, up: str, sources: Sequence[str | os.PathLike[str]]) -> Run:
-        asked = {field.name: str(getattr(plan, field.name)) for field in fields(plan) if field.name != "model"}
-        asked |= {"up": up, "model": plan.model.sha256, "pcbin": VERSION}
-        return cls(asked, [os.fspath(path) for path in sources])
+    def of(cls, sources: Sequence[str | os.PathLike[str]], asked: Mapping[str, object]) -> Run:
+        """Models are told from one another by their weights."""
+        words = {name: value.sha256 if isinstance(value, Model) else str(value) for name, value in asked.items()}
+        return cls({**words, "pcbin": VERSION}, [os.fspath(path) for path in sources])
 
 
 @dataclass(frozen=True)
 class Shards:
-    """Those of the archive `out`, a path or URL."""
+    """Those of the archive or directory `out`, a path or URL."""
 
     out: str
 
@@ -119,16 +120,8 @@ class Shards:
         return found
 
     def _write(self, name: str, fields: dict[str, Any]) -> None:
-        place, data = f"{self.place}/{name}", json.dumps(fields).encode()
-        if not is_url(place):
-            with replacing(place, overwrite=True) as stream:
-                stream.write(data)
-            return
-        fs, path = filesystem(place)
-        try:
-            fs.pipe_file(path, data)
-        except Exception as error:  # each protocol raises its own
-            raise OutputError(f"cannot be written: {said(error)}", path=place, remedy=CHECK) from error
+        with replacing(f"{self.place}/{name}", overwrite=True) as stream:
+            stream.write(json.dumps(fields).encode())
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A small collection of every kind of file, and of trouble."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +37,23 @@ def collection(tmp_path: Path) -> Path:
     np.save(root / "transposed.npy", np.zeros((3, 50)))
     (root / "notes.md").write_text("not a cloud")
     return root
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The URL of a server of S3, which the environment leads to."""
+    moto = pytest.importorskip("moto.server")
+    served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    served.start()
+    host, port = served.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
+            patch.setenv(name, value)
+        yield f"http://{host}:{port}"
+    served.stop()

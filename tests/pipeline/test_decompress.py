@@ -1,7 +1,10 @@
 """An archive becomes files again: each under its name, at its place, and none anywhere else."""
 
 import errno
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -227,3 +230,78 @@ def test_progress(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     decompress(packed, tmp_path / "out", model=tiny_model, progress=lambda *done: seen.append(done))
     assert seen == [(11, 11)]
+
+
+def test_what_is_written_is_not_written_again(
+    packed: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = sys.modules[decompress.__module__]
+    monkeypatch.setattr(module, "PER_PART", 3)
+    decode_records, done = module.decode_records, []
+
+    def stop_at_2(plan: Any, part: Any) -> Iterator[Any]:
+        written = list(decode_records(plan, part))
+        if part.number == 2 and len(done) == 2:
+            raise KeyboardInterrupt  # its files are there, its report is not
+        done.append(part.number)
+        yield from written
+
+    monkeypatch.setattr(module, "decode_records", stop_at_2)
+    options: dict[str, Any] = {"model": tiny_model, "format": "npy"}
+    with pytest.raises(KeyboardInterrupt):
+        decompress(packed, tmp_path / "out", resume=True, **options)
+    assert len(_tree(tmp_path / "out")) == 9
+    done.append(-1)
+    with pytest.raises(OutputError, match=r"was begun before.*resume=True"):
+        decompress(packed, tmp_path / "out", **options)
+    with pytest.raises(UsageError, match="another format"):
+        decompress(packed, tmp_path / "out", resume=True, **(options | {"format": "ply"}))
+    result = decompress(packed, tmp_path / "out", resume=True, **options)
+    assert done == [0, 1, -1, 2, 3]
+    assert (result.clouds, result.skipped) == (11, [])
+    assert not (tmp_path / "out.shards").exists()
+    monkeypatch.undo()
+    decompress(packed, tmp_path / "plain", **options)
+    assert _tree(tmp_path / "out") == _tree(tmp_path / "plain")
+    for name in _tree(tmp_path / "plain"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        decompress(packed, tmp_path / "out", resume=True, **options)
+    assert not (tmp_path / "out.shards").exists()
+
+
+def test_an_archive_that_is_another_now(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
+    module: Any = sys.modules[decompress.__module__]
+    asked = {"format": "ply", "frame": True, "points": None, "only": [], "model": load(tiny_model)}
+    run = module.Run.of([packed], {**asked, "archive": "of another time"})
+    module.Shards(str(tmp_path / "out")).begin(run)
+    with pytest.raises(UsageError, match="another archive"):
+        decompress(packed, tmp_path / "out", resume=True, model=tiny_model)
+
+
+def test_to_a_url(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    decompress(packed, tmp_path / "here", model=tiny_model)
+    fs = fsspec.filesystem("memory")
+    for resume in (False, True):
+        url = f"memory://decompressed/{resume}/"
+        assert decompress(packed, url, model=tiny_model, resume=resume).clouds == 11
+        there = {path.removeprefix(f"/decompressed/{resume}/"): fs.cat(path) for path in fs.find(url)}
+        assert there == {name: (tmp_path / "here" / name).read_bytes() for name in _tree(tmp_path / "here")}
+        with pytest.raises(OutputError, match=r"memory://decompressed/.*: exists"):
+            decompress(packed, url, model=tiny_model, only=["b/*"], resume=resume)
+        assert decompress(packed, url, model=tiny_model, format="npy", only=["a"]).clouds == 1
+        assert decompress(packed, url, model=tiny_model, overwrite=True).clouds == 11
+
+
+def test_names_that_mean_something_in_urls(tmp_path: Path, tiny_model: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    names = ["plain", "../up", "ab::memory:", "ab?versionId=b", "x" * 240 + "/" + "y" * 240]
+    with archive.create(tmp_path / "a.pcb", Header("tiny", load(tiny_model).sha256, points=2048)) as writer:
+        writer.write(Batch(np.zeros((len(names), 16), np.uint8), names))
+    url = "memory://" + "/".join(["d" * 200] * 3)
+    result = decompress(tmp_path / "a.pcb", url, model=tiny_model)
+    assert [item.path for item in result.skipped] == names[1:]
+    assert "meaning in URLs" in result.skipped[1].cause
+    assert "too long" in result.skipped[3].cause
+    assert [path.rpartition("/")[2] for path in fsspec.filesystem("memory").find(url)] == ["plain.ply"]

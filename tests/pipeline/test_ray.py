@@ -22,6 +22,7 @@ ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
 import spread_work
+from patience import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
 
@@ -35,10 +36,8 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         paths = [str(HERE.parent), str(HERE.parent.parent), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
-        for patience in ("raylet_start_wait_time_s", "worker_register_timeout_seconds"):  # a busy machine
-            patch.setenv(f"RAY_{patience}", "300")
-        for patience in ("agent_register_timeout_ms", "health_check_timeout_ms"):
-            patch.setenv(f"RAY_{patience}", "300000")
+        for name, value in PATIENCE.items():
+            patch.setenv(name, value)
         nodes = cluster_utils.Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
         patch.setenv("RAY_ADDRESS", nodes.address)
         nodes.add_node(**NODE)

@@ -6,43 +6,25 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
-from pcbin import archive, files
-from pcbin.errors import CloudError, OutputError
-from pcbin.pipeline import compress, describe
+from pcbin import archive, files, output
+from pcbin.errors import CloudError, FormatError, OutputError
+from pcbin.pipeline import compress, decompress, describe
 
 s3fs = pytest.importorskip("s3fs")
-moto = pytest.importorskip("moto.server")
+pytest.importorskip("moto.server")
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # botocore's and moto's own
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The URL of a server of S3."""
-    served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    served.start()
-    host, port = served.get_host_and_port()
-    yield f"http://{host}:{port}"
-    served.stop()
-
-
 @pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def bucket(s3: str, tmp_path: Path) -> str:
     """A bucket with seven files in two directories and two that are none, and a copy of them in `tmp_path`."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
     name = f"bucket-{uuid.uuid4().hex}"
     fs = s3fs.S3FileSystem()
     fs.mkdir(name)
@@ -71,6 +53,47 @@ def test_from_s3_to_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> None:
         assert describe(opened).clouds == 7
     with pytest.raises(OutputError, match=r"s3://bucket.*/True\.pcb: exists"):
         compress(f"{bucket}/in", f"{bucket}/True.pcb", model=tiny_model, effort=0)
+
+
+def test_files_and_tables_to_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from pcbin.archive.parquet import from_parquet, to_parquet
+
+    compress(tmp_path / "in", tmp_path / "a.pcb", model=tiny_model, effort=0)
+    decompress(tmp_path / "a.pcb", tmp_path / "out", model=tiny_model)
+    assert decompress(tmp_path / "a.pcb", f"{bucket}/out", model=tiny_model, resume=True).clouds == 7
+    fs = s3fs.S3FileSystem()
+    fs.invalidate_cache()
+    for path in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
+        assert fs.cat(f"{bucket}/out/{path.relative_to(tmp_path / 'out')}") == path.read_bytes()
+    assert not fs.exists(f"{bucket}/out.shards")
+    with pytest.raises(OutputError, match=r"s3://bucket.*/out/part0/0\.ply: exists"):
+        decompress(tmp_path / "a.pcb", f"{bucket}/out", model=tiny_model)
+    assert to_parquet(tmp_path / "a.pcb", f"{bucket}/a.parquet") == 7
+    with pytest.raises(OutputError, match=r"a\.parquet: exists"):
+        to_parquet(tmp_path / "a.pcb", f"{bucket}/a.parquet")
+    assert from_parquet(f"{bucket}/a.parquet", f"{bucket}/again.pcb") == 7
+    fs.invalidate_cache()
+    assert fs.cat(f"{bucket}/again.pcb") == (tmp_path / "a.pcb").read_bytes()
+    with pytest.raises(FormatError, match=r"none\.parquet: cannot be read"):
+        from_parquet(f"{bucket}/none.parquet", tmp_path / "none.pcb")
+
+
+def test_an_upload_that_fails_leaves_what_was_there(bucket: str, tmp_path: Path) -> None:
+    fs = s3fs.S3FileSystem()
+    fs.pipe(f"{bucket}/old", b"old")
+
+    def interrupted(name: str, *, overwrite: bool) -> None:
+        with output.replacing(f"{bucket}/{name}", overwrite=overwrite) as stream:
+            stream.write(bytes(12_000_000))
+            raise KeyboardInterrupt
+
+    for name in ("old", "new"):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(name, overwrite=name == "old")
+    fs.invalidate_cache()
+    assert fs.cat(f"{bucket}/old") == b"old"
+    assert not fs.exists(f"{bucket}/new")
 
 
 def test_one_file_of_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> None:
@@ -117,7 +140,7 @@ def test_on_ray_from_s3_to_s3(bucket: str, tmp_path: Path, tiny_model: Path) -> 
     pytest.importorskip("ray")
     options = ["--model", str(tiny_model), "--effort", "0", "--engine", "ray", "--quiet"]
     command = [sys.executable, "-m", "pcbin", "compress", f"{bucket}/in", f"{bucket}/ray.pcb", *options]
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment = {name: value for name, value in (os.environ | PATIENCE).items() if name != "RAY_ADDRESS"}
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 10, done.stderr
     assert done.stderr.count("\n") == 1
