@@ -99,10 +99,17 @@ class MlpDecoder(MLP):
         self.inputs = inputs
 
     def forward(self, latents: Tensor, thinning: int = 1, part: int = 0) -> Tensor:
-        head, latents = self.head, nn.functional.pad(latents, (0, self.inputs - latents.shape[1]))
-        weight = head.weight.view(-1, 3, head.in_features)[part::thinning].reshape(-1, head.in_features)
-        bias = head.bias.view(-1, 3)[part::thinning].flatten()
-        return nn.functional.linear(self.blocks(latents), weight, bias).view(len(latents), -1, 3)
+        weight: Tensor = self.head.weight
+        bias: Tensor = self.head.bias
+        if thinning > 1:
+            weight = weight.view(-1, 3, self.head.in_features)[part::thinning].flatten(0, 1)
+            bias = bias.view(-1, 3)[part::thinning].flatten()
+        return nn.functional.linear(self.hidden(latents), weight, bias).view(len(latents), -1, 3)
+
+    def hidden(self, latents: Tensor) -> Tensor:
+        """What the head draws from; latents that are left out at the end are 0."""
+        y: Tensor = self.blocks(nn.functional.pad(latents, (0, self.inputs - latents.shape[1])))
+        return y
 
     @torch.no_grad()
     def start_from(self, cloud: Tensor) -> None:

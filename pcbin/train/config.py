@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pcbin.errors import TrainingError
+from pcbin.model.latents import latent_of
 
 T = TypeVar("T")
 HELD = 4096  # points that a training cloud is held with, of which a batch takes a random choice
@@ -21,6 +22,8 @@ HELD = 4096  # points that a training cloud is held with, of which a batch takes
 class LatentConfig:
     kind: Literal["plain", "normal", "mixture", "beta"] = "beta"
     size: int = 128
+    groups: int = 1
+    """beta only: how many times `size` latents there are; the first few groups can be decoded without the rest"""
     components: int = 10
     """mixture only: how many Gaussians"""
     means: Literal["free", "sphere"] = "free"
@@ -29,6 +32,9 @@ class LatentConfig:
     """mixture only: the radius of the sphere on which the means start"""
     sum_below: float = 1e-3
     """mixture only: components less likely than this are not decoded"""
+
+    def __post_init__(self) -> None:
+        latent_of(self.kind, self.size, self.components, self.groups)  # raises ValueError where there is no such latent
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,8 @@ class OptimConfig:
     """decay of the exponential moving average of the weights, which is what gets exported"""
     rounded_from: float = 0.75
     """beta only: the fraction of the steps after which the bits themselves are trained on"""
-    levels: float = 0.0
-    """beta only: the share of a batch that is trained on 2 to 8 bit planes of its latents instead of on one"""
+    deep: float = 0.0
+    """beta only: the share of a rounded batch that is trained on codes of more than one group"""
     search: float = 0.0
     """beta only: the share of a batch that is trained on bits found by gradient search"""
     search_from: float = 0.5
@@ -109,10 +115,6 @@ class OptimConfig:
     alpha: float = 5e-4
     """the reconstruction term is Chamfer in sum form over 2 alpha"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-
-    def __post_init__(self) -> None:
-        if self.levels + self.search > 1:
-            raise ValueError("optim.levels and optim.search share a batch: together they are at most 1")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,9 @@ def _described(
     return format_.Config.parse(fields), tensors
 
 
-def restore(source: str | os.PathLike[str], seed: int = 0) -> tuple[Autoencoder, ModelConfig]:
-    """The networks of an exported model (a shipped name or a file), ready to be trained on.
+def restore(source: str | os.PathLike[str], seed: int = 0, groups: int = 1) -> tuple[Autoencoder, ModelConfig]:
+    """The networks of an exported model (a shipped name or a file), ready to be trained on; a beta model of fewer
+    groups of latents is given `groups`, and codes as before with those that it had.
 
     Raises ModelError where the file is no whole model.
     """
@@ -82,11 +84,33 @@ def restore(source: str | os.PathLike[str], seed: int = 0) -> tuple[Autoencoder,
     fields = loaded.config.to_dict()
     sections = {key: fields[key] for key in ("latent", "encoder", "decoder", "points")}
     config = recipe.parse({"model": sections}).model
+    if config.latent.kind == "beta":
+        config = replace(config, latent=replace(config.latent, groups=max(groups, config.latent.groups)))
+    torch.manual_seed(seed)
     model = Autoencoder(config, seed)
     tensors = {
         f"{part}.{name}": torch.from_numpy(value)
         for part in ("encoder", "decoder", "latent")
         for name, value in loaded.weights.part(part).items()
     }
-    model.load_state_dict(tensors)
+    _fill(model, tensors)
     return model, config
+
+
+@torch.no_grad()
+def _fill(model: Autoencoder, tensors: dict[str, torch.Tensor]) -> None:
+    """Load the tensors of a model of as many groups of latents or fewer. What reads or names the others stays as it was
+    drawn, the reading of them weakly: at first they mean nothing."""
+    own = model.state_dict()
+    first, head = own["decoder.blocks.0.linear.weight"], ("encoder.head.weight", "encoder.head.bias")
+    known = tensors["decoder.blocks.0.linear.weight"]
+    if first.shape != known.shape:
+        weak = 0.3 * known.std() * torch.randn_like(first)
+        weak[:, : known.shape[1]] = known
+        tensors["decoder.blocks.0.linear.weight"] = weak
+        for name in head:
+            grown = own[name].clone()
+            for new, old in zip(grown.chunk(2), tensors[name].chunk(2), strict=True):  # alpha, beta
+                new[: len(old)] = old
+            tensors[name] = grown
+    model.load_state_dict(tensors)

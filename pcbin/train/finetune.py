@@ -27,7 +27,7 @@ from pcbin.train.pools import PROCEDURAL, Pool
 from pcbin.train.splits import Clouds, halves
 from pcbin.train.state import State, with_optimiser
 
-OPTIM = OptimConfig(rate=3e-4, warmup=20, average=0.99, rounded_from=0.0, levels=0.15, search=0.4, search_from=0.0)
+OPTIM = OptimConfig(rate=3e-4, warmup=20, average=0.99, rounded_from=0.0, deep=0.25, search=0.4, search_from=0.0)
 TIMED_STEPS = 10  # the first, by which the pace is judged
 STRETCHES = 8  # of a training, each ended by measuring the model
 MEASURING_SHARE = 0.2  # of the time, at most, goes into that

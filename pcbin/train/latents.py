@@ -35,11 +35,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What of a binary latent is decoded once rounded latents are trained on: of the first rows of the batch the bits
-    `found` (n, size) by a search, of the share `levels` of the rows, at the end, 2 to 8 bit planes, else the bits."""
+    """What of a binary latent is decoded once rounded latents are trained on: of every row of the batch as many latents
+    as `lengths` (B,) says, rounded; of the first rows the bits `found` (n, total) by a search."""
 
+    lengths: Tensor
     found: Tensor | None = None
-    levels: float = 0.0
 
 
 class Latent(nn.Module):
@@ -50,8 +50,9 @@ class Latent(nn.Module):
 
     def __init__(self, config: LatentConfig) -> None:
         super().__init__()
-        self.size = config.size
-        self.parameters_needed = latent_of_file(config.kind, config.size, config.components).outputs
+        latent = latent_of_file(config.kind, config.size, config.components, config.groups)
+        self.size, self.groups, self.total = latent.size, latent.groups, latent.total
+        self.parameters_needed = latent.outputs
 
     def start(self, head: nn.Linear) -> None:
         """Let the untrained encoder's head answer near the prior, where zero does not."""
@@ -166,57 +167,58 @@ def beta_sample(alpha: Tensor, beta: Tensor) -> Tensor:
 
 
 def beta_kl(alpha: Tensor, beta: Tensor) -> Tensor:
-    """KL(Beta(alpha, beta) || Beta(0.01, 0.01)) in nats, summed over the last axis; closed form."""
+    """KL(Beta(alpha, beta) || Beta(0.01, 0.01)) in nats, of each; closed form."""
     prior = torch.full_like(alpha, PRIOR_BETA)
     posterior = Beta(alpha, beta, validate_args=False)
-    return kl_divergence(posterior, Beta(prior, prior, validate_args=False)).sum(-1)
-
-
-def bit_planes(latents: Tensor, planes: Tensor | int) -> Tensor:
-    """Latents in [0, 1] rounded to what so many bit planes can say: 2 ** planes numbers, evenly spaced, 0 and 1 among
-    them. The first plane is the bit."""
-    steps = 2.0**planes - 1
-    rounded: Tensor = (latents * steps).round() / steps
-    return rounded
+    return kl_divergence(posterior, Beta(prior, prior, validate_args=False))
 
 
 class BinaryBeta(Latent):
     """VAE-Beta: z_i ~ Beta(0.01, 0.01), whose mass sits at 0 and 1, so that a rounded latent is a bit.
 
     Where it is rounded, the decoder is trained on the bits themselves and the encoder straight through them
-    (Bengio et al., 2013), the gradient being that of the posterior mean.
+    (Bengio et al., 2013), the gradient being that of the posterior mean. There are `groups` times `size` latents; the
+    first group alone is the code, each further one refines it. The decoder is given 2 z - 1.
     """
 
     kind = "beta"
     binary = True
 
     def split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """alpha and beta (B, size), each within [1e-3, 1e3]; alpha > beta exactly where its raw output is."""
+        """alpha and beta (B, total), within [1e-3, 1e3]; alpha > beta exactly where its raw output is."""
         concentration = nn.functional.softplus(raw.float()).clamp(*CONCENTRATIONS)
         alpha, beta = concentration.chunk(2, -1)
         return alpha, beta
 
     def terms(self, raw: Tensor, reconstruct: Reconstruct, rounding: Rounding | None = None) -> Terms:
         alpha, beta = self.split(raw)
-        kl = beta_kl(alpha, beta)
         if rounding is None:
-            return Terms(reconstruct(beta_sample(alpha, beta)), kl)
+            alpha, beta = alpha[:, : self.size], beta[:, : self.size]
+            return Terms(reconstruct(beta_sample(alpha, beta)), beta_kl(alpha, beta).sum(-1))
+        kept = torch.arange(self.total, device=raw.device) < rounding.lengths[:, None]
+        kl = torch.where(kept, beta_kl(alpha, beta), 0.0).sum(-1)
         mean = alpha / (alpha + beta)
-        rounded = self.bits(raw)
-        if fine := round(rounding.levels * len(raw)):
-            rounded[-fine:] = bit_planes(mean[-fine:], torch.randint(2, 9, (fine, 1), device=mean.device))
+        rounded = self.all_bits(raw)
         if rounding.found is not None:
             rounded[: len(rounding.found)] = rounding.found
-        return Terms(reconstruct(mean + (rounded - mean).detach()), kl)
+        return Terms(reconstruct(torch.where(kept, mean + (rounded - mean).detach(), 0.5)), kl)
 
-    def bits(self, raw: Tensor) -> Tensor:
-        """The code, 0.0 or 1.0 (B, size)."""
+    def all_bits(self, raw: Tensor) -> Tensor:
+        """The bits of all groups, 0.0 or 1.0 (B, total)."""
         raw_alpha, raw_beta = raw.chunk(2, -1)
         return (raw_alpha > raw_beta).float()
 
-    def mode(self, raw: Tensor) -> Tensor:
+    def bits(self, raw: Tensor) -> Tensor:
+        """The code, 0.0 or 1.0 (B, size)."""
+        return self.all_bits(raw)[:, : self.size]
+
+    def means(self, raw: Tensor) -> Tensor:
+        """The posterior's means (B, total)."""
         alpha, beta = self.split(raw)
         return alpha / (alpha + beta)
+
+    def mode(self, raw: Tensor) -> Tensor:
+        return self.means(raw)[:, : self.size]
 
     def decoder_input(self, latents: Tensor) -> Tensor:
         return 2 * latents - 1

@@ -19,7 +19,7 @@ from pcbin.train import checkpoint, parallel
 from pcbin.train.batches import Batches
 from pcbin.train.chamfer import chamfer_sum
 from pcbin.train.config import Config, OptimConfig
-from pcbin.train.latents import Rounding
+from pcbin.train.latents import BinaryBeta, Rounding
 from pcbin.train.networks import Autoencoder
 from pcbin.train.pools import Pool
 from pcbin.train.search import search
@@ -117,19 +117,34 @@ def _rounding(state: State, optim: OptimConfig, raw: Tensor, clouds: Tensor) -> 
     model, progress = state.model, state.step / optim.steps
     if not model.latent.binary or progress < optim.rounded_from:
         return None
-    found = None
-    if (searched := round(optim.search * len(raw))) and progress >= optim.search_from:
-        found = search(model, clouds[:searched], model.latent.mode(raw[:searched]), optim.search_steps)
-    return Rounding(found, optim.levels)
+    latent, rows = model.latent, torch.arange(len(raw), device=raw.device)
+    assert isinstance(latent, BinaryBeta)
+    searched = round(optim.search * len(raw)) if progress >= optim.search_from else 0
+    deep = round(optim.deep * len(raw)) if latent.groups > 1 else 0
+    groups = int(torch.randint(2, latent.groups + 1, ())) if deep else 1
+    first = max(0, searched - (deep + 1) // 2)  # half of the deep ones are searched for, where any are
+    lengths = latent.size * torch.where((rows >= first) & (rows < first + deep), groups, 1)
+    if not searched:
+        return Rounding(lengths)
+    found, means = latent.all_bits(raw[:searched]), latent.means(raw[:searched])
+    code, whole, refined = latent.size, latent.size * groups, slice(first, searched)
+    found[:, :code] = search(model, clouds[:searched], means[:, :code], optim.search_steps)
+    if deep:
+        start = torch.cat([found[refined, :code], means[refined, code:whole]], 1)
+        found[refined, :whole] = search(model, clouds[refined], start, 2 * optim.search_steps, held=code)
+    return Rounding(lengths, found)
 
 
 def _naming(model: Autoencoder, raw: Tensor, rounding: Rounding | None) -> Tensor:
     """Cross-entropy in nats (B,) of the encoder's posterior means to the found bits; zero where none were searched."""
     cost = torch.zeros(len(raw), device=raw.device)
     if rounding is not None and rounding.found is not None:
+        assert isinstance(model.latent, BinaryBeta)
         searched = len(rounding.found)
-        named = model.latent.mode(raw[:searched]).clamp(1e-4, 1 - 1e-4)
-        cost[:searched] = binary_cross_entropy(named, rounding.found, reduction="none").sum(1)
+        named = model.latent.means(raw[:searched]).clamp(1e-4, 1 - 1e-4)
+        each = binary_cross_entropy(named, rounding.found, reduction="none")
+        kept = torch.arange(each.shape[1], device=each.device) < rounding.lengths[:searched, None]
+        cost[:searched] = torch.where(kept, each, 0.0).sum(1)
     return cost
 
 

@@ -24,7 +24,7 @@ class Autoencoder(nn.Module):
         self.encoder = ENCODERS[config.encoder.kind](Encoder(**asdict(config.encoder)), outputs, generator)
         self.latent.start(self.encoder.head)
         self.decoder = DECODERS[config.decoder.kind](
-            Decoder(**asdict(config.decoder)), config.latent.size, config.points
+            Decoder(**asdict(config.decoder)), self.latent.total, config.points
         )
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def train(
         if base is None:
             state = start(config, training, place)
         else:
-            model, architecture = restore(base, config.seed)
+            model, architecture = restore(base, config.seed, config.model.latent.groups)
             config = replace(config, model=architecture)
             state = with_optimiser(model, config, place)
         if resume:

@@ -37,7 +37,7 @@ def test_keys_and_settings(tmp_path: Path) -> None:
         ("[optim]\nsteps = 'many'", "optim.steps is 'many', not of type int"),
         ("[optim]\nsteps = true", "optim.steps is True"),
         ("[model.decoder]\nwidths = 3", "model.decoder.widths is 3, not a list"),
-        ("[optim]\nsearch = 0.7\nlevels = 0.4", "together they are at most 1"),
+        ("[model.latent]\nkind = 'normal'\ngroups = 2", "normal latents do not come in 2 groups"),
         ("model = 3", "model is not a table"),
         ("seed = ", "is not TOML"),
     ],

@@ -155,31 +155,30 @@ def decoded(latent: latents.Latent, raw: torch.Tensor, rounding: latents.Roundin
 def test_rounded_latents_are_bits_and_their_gradient_reaches_the_encoder() -> None:
     latent = latents.BinaryBeta(LatentConfig(size=8))
     raw = torch.randn(3, 16, requires_grad=True)
-    torch.testing.assert_close(decoded(latent, raw, latents.Rounding()), latent.bits(raw))
-    terms = latent.terms(raw, lambda z, rows=None: z.sum(1), latents.Rounding())
+    rounding = latents.Rounding(torch.full((3,), 8))
+    torch.testing.assert_close(decoded(latent, raw, rounding), latent.bits(raw))
+    terms = latent.terms(raw, lambda z, rows=None: z.sum(1), rounding)
     (gradient,) = torch.autograd.grad(terms.error.sum(), raw)
     (through_mean,) = torch.autograd.grad(latent.mode(raw).sum(), raw)
     torch.testing.assert_close(gradient, through_mean)
 
 
-def test_found_bits_stand_first_bit_planes_last() -> None:
+def test_groups_that_are_left_out_are_neither_decoded_nor_paid_for() -> None:
     torch.manual_seed(5)
-    latent = latents.BinaryBeta(LatentConfig(size=64))
-    raw = torch.randn(10, 128)
-    found = 1 - latent.bits(raw[:4])
-    z = decoded(latent, raw, latents.Rounding(found, levels=0.3))
-    torch.testing.assert_close(z[:4], found)
-    torch.testing.assert_close(z[4:7], latent.bits(raw[4:7]))
-    for row, mean in zip(z[7:], latent.mode(raw[7:]), strict=True):
-        grids = [planes for planes in range(2, 9) if torch.allclose(row, latents.bit_planes(mean, planes), atol=1e-6)]
-        assert len(grids) == 1
-
-
-@pytest.mark.parametrize("planes", range(1, 9))
-def test_bit_planes_are_a_grid_whose_first_plane_is_the_bit(planes: int) -> None:
-    latent = torch.rand(1000)
-    steps = 2**planes - 1
-    numbers = latents.bit_planes(latent, planes) * steps
-    torch.testing.assert_close(numbers, numbers.round(), atol=1e-4, rtol=0)
-    assert float((numbers / steps - latent).abs().max()) <= 0.5 / steps + 1e-6
-    assert torch.equal(numbers.round().int() >> (planes - 1), (latent > 0.5).int())
+    latent = latents.BinaryBeta(LatentConfig(size=8, groups=3))
+    raw = torch.randn(4, latent.parameters_needed, requires_grad=True)
+    found = 1 - latent.all_bits(raw[:2])
+    rounding = latents.Rounding(torch.tensor([8, 24, 16, 8]), found)
+    z = decoded(latent, raw, rounding)
+    torch.testing.assert_close(z[0, :8], found[0, :8])
+    torch.testing.assert_close(z[1], found[1])
+    torch.testing.assert_close(z[2, :16], latent.all_bits(raw)[2, :16])
+    assert all((z[row, length:] == 0.5).all() for row, length in enumerate(rounding.lengths.tolist()))
+    terms = latent.terms(raw, lambda z, rows=None: z.sum(1), rounding)
+    alpha, beta = latent.split(raw)
+    torch.testing.assert_close(terms.kl[2], latents.beta_kl(alpha, beta)[2, :16].sum())
+    (gradient,) = torch.autograd.grad((terms.error + terms.kl).sum(), raw)
+    for side in gradient.chunk(2, 1):
+        assert not side[0, 8:].any()
+        assert not side[3, 8:].any()
+        assert side[1].all()

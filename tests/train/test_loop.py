@@ -39,12 +39,12 @@ def source(count: int = 12) -> Pool:
     return Pool("ellipses", points, np.array([str(i) for i in range(count)]), np.array([""] * count))
 
 
-def small(kind: str = "beta", encoder: str = "bps", steps: int = 12) -> Config:
+def small(kind: str = "beta", encoder: str = "bps", steps: int = 12, groups: int = 1) -> Config:
     return Config(
         "small",
         3,
         ModelConfig(
-            LatentConfig(kind=kind, size=16, components=3),
+            LatentConfig(kind=kind, size=16, groups=groups, components=3),
             EncoderConfig(encoder, (32, 32), basis=64, point_widths=(16, 32)),
             DecoderConfig("mlp", (32, 32)),
             256,
@@ -105,8 +105,8 @@ def test_resuming_is_bit_for_bit(tmp_path: Path) -> None:
 
 def test_resuming_is_bit_for_bit_with_everything_that_can_be_switched_on(tmp_path: Path) -> None:
     data = DataConfig(("procedural",), stretch=0.3, warp=0.3, mix=0.3, mirror=0.3, settle_from=0.5, procedural=0.25)
-    optim = replace(small().optim, rounded_from=0.2, levels=0.25, search=0.5, search_from=0.4, even=0.1)
-    config = replace(small(), data=data, optim=optim)
+    optim = replace(small().optim, rounded_from=0.2, deep=0.25, search=0.5, search_from=0.4, even=0.1)
+    config = replace(small(groups=3), data=data, optim=optim)
     whole = train(config, tmp_path / "whole")
     train(config, tmp_path / "parts", stop_at=7)
     resumed = train(config, tmp_path / "parts", resume=True)
@@ -114,8 +114,8 @@ def test_resuming_is_bit_for_bit_with_everything_that_can_be_switched_on(tmp_pat
         assert torch.equal(a, b)
 
 
-def rounding_at(step: int, optim: OptimConfig, kind: str = "beta") -> latents.Rounding | None:
-    config = replace(small(kind), optim=optim)
+def rounding_at(step: int, optim: OptimConfig, kind: str = "beta", groups: int = 1) -> latents.Rounding | None:
+    config = replace(small(kind, groups=groups), optim=optim)
     state = start(config, [source()], torch.device("cpu"))
     state.step = step
     clouds = torch.from_numpy(source(8).points[:, ::16].copy())
@@ -123,10 +123,12 @@ def rounding_at(step: int, optim: OptimConfig, kind: str = "beta") -> latents.Ro
 
 
 def test_bits_are_trained_from_one_step_and_searched_for_from_another() -> None:
-    optim = OptimConfig(steps=10, rounded_from=0.2, search=0.5, search_from=0.6, levels=0.25)
+    optim = OptimConfig(steps=10, rounded_from=0.2, search=0.5, search_from=0.6, deep=0.25)
     assert rounding_at(1, optim) is None
     rounded = rounding_at(2, optim)
-    assert rounded == latents.Rounding(None, 0.25)
+    assert rounded is not None
+    assert rounded.found is None
+    assert rounded.lengths.tolist() == 8 * [16]
     searched = rounding_at(6, optim)
     assert searched is not None
     assert searched.found is not None
@@ -134,11 +136,26 @@ def test_bits_are_trained_from_one_step_and_searched_for_from_another() -> None:
     assert rounding_at(6, optim, "normal") is None
 
 
+def test_a_share_of_the_batch_is_trained_on_more_groups_half_of_it_searched_for() -> None:
+    optim = OptimConfig(steps=10, rounded_from=0.2, search=0.5, search_from=0.6, deep=0.5)
+    plain = rounding_at(2, optim, groups=3)
+    assert plain is not None
+    assert set(plain.lengths[:4].tolist()) < {32, 48}
+    assert plain.lengths[4:].tolist() == 4 * [16]
+    searched = rounding_at(6, optim, groups=3)
+    assert searched is not None
+    assert searched.found is not None
+    assert searched.found.shape == (4, 48)
+    assert searched.lengths[:2].tolist() == searched.lengths[6:].tolist() == [16, 16]
+    assert set(searched.lengths[2:6].tolist()) < {32, 48}
+    assert set(searched.found.unique().tolist()) == {0.0, 1.0}
+
+
 def test_naming_is_the_cross_entropy_to_what_was_found() -> None:
     model = start(small(), [source()], torch.device("cpu")).model
     raw = torch.randn(4, 32, requires_grad=True)
     found = (torch.rand(3, 16) > 0.5).float()
-    cost = loop._naming(model, raw, latents.Rounding(found))
+    cost = loop._naming(model, raw, latents.Rounding(torch.full((4,), 16), found))
     named = model.latent.mode(raw[:3]).detach()
     expected = -torch.where(found > 0, named, 1 - named).log().sum(1)
     torch.testing.assert_close(cost.detach()[:3], expected)
@@ -146,7 +163,7 @@ def test_naming_is_the_cross_entropy_to_what_was_found() -> None:
     (gradient,) = torch.autograd.grad(cost.sum(), raw)
     towards_one = raw.detach().chunk(2, 1)[0] - 0.1 * gradient.chunk(2, 1)[0] > raw.detach().chunk(2, 1)[0]
     assert torch.equal(towards_one[:3], found > 0)  # a step down the gradient raises alpha where the bit is 1
-    assert not loop._naming(model, raw, latents.Rounding()).any()
+    assert not loop._naming(model, raw, latents.Rounding(torch.full((4,), 16))).any()
     assert not loop._naming(model, raw, None).any()
 
 
@@ -289,3 +306,20 @@ def test_restored_networks_are_the_exported_ones(tmp_path: Path) -> None:
     assert architecture.latent.components == 3
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, state.average.state_dict()[name].half().float())
+
+
+def test_a_model_that_is_given_more_groups_codes_as_before(tmp_path: Path) -> None:
+    config = small()
+    export(tmp_path / "small.safetensors", train(config, tmp_path).average, config, {})
+    before, _ = restore(tmp_path / "small.safetensors")
+    grown, architecture = restore(tmp_path / "small.safetensors", groups=3)
+    assert architecture.latent.groups == 3
+    clouds = torch.from_numpy(source().points[:, ::16].copy())
+    bits = before.latent.bits(before.encoder(clouds))
+    raw = grown.encoder(clouds)
+    assert torch.equal(grown.latent.bits(raw), bits)
+    torch.testing.assert_close(grown.decode(bits), before.decode(bits))
+    assert not torch.allclose(grown.decode(grown.latent.all_bits(raw)), before.decode(bits), atol=1e-4)
+    again, _ = restore(tmp_path / "small.safetensors", groups=3)
+    for a, b in zip(grown.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b)

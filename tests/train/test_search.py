@@ -67,6 +67,14 @@ def test_no_step_is_rounding(model: Autoencoder) -> None:
     assert torch.equal(search(model, clouds, start, 0), start.round())
 
 
+def test_what_is_held_stays(model: Autoencoder) -> None:
+    clouds, start = problem(model, wrong=6)
+    start[:, :8] = start[:, :8].round()
+    found = search(model, clouds, start, 16, held=8)
+    assert torch.equal(found[:, :8], start[:, :8])
+    assert float(error(model, clouds, found).mean()) < float(error(model, clouds, start.round()).mean())
+
+
 def test_neither_the_model_nor_the_start_is_touched(model: Autoencoder) -> None:
     clouds, start = problem(model, wrong=3)
     weights = [p.clone() for p in model.parameters()]
