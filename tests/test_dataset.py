@@ -28,11 +28,11 @@ N = 40
 
 
 @pytest.fixture(scope="module")
-def collection(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
-    """Forty turned and placed records, one of them stored, in chunks of ten."""
+def collection(tmp_path_factory: pytest.TempPathFactory, grouped_model: Path) -> Path:
+    """Forty turned and placed records, one of them stored, codes of all lengths, in chunks of ten."""
     path, rng = tmp_path_factory.mktemp("dataset") / "a.pcb", np.random.default_rng(0)
     for part in range(4):
-        with archive.create(path.with_name(f"{part}.pcb"), header_of(Codec(load(tiny_model)))) as writer:
+        with archive.create(path.with_name(f"{part}.pcb"), header_of(Codec(load(grouped_model)))) as writer:
             writer.write(
                 Batch(
                     rng.integers(0, 256, (10, 16), np.uint8),
@@ -41,6 +41,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Pa
                     radii=rng.random(10) + 1,
                     turns=np.arange(10) % 3,
                     meta=[{"label": part}] * 10,
+                    more=[rng.bytes(16 * (i % 4)) for i in range(10)],
                     stored=[rng.random((50, 3)) if (part, i) == (2, 3) else None for i in range(10)],
                 )
             )
@@ -52,11 +53,11 @@ def collection(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Pa
     return path
 
 
-def test_items_are_what_decompress_writes(collection: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_items_are_what_decompress_writes(collection: Path, grouped_model: Path, tmp_path: Path) -> None:
     for frame in (True, False):
-        dataset = Dataset(collection, model=tiny_model, frame=frame)
+        dataset = Dataset(collection, model=grouped_model, frame=frame)
         out = tmp_path / str(frame)
-        pcbin.decompress(collection, out, format="npy", frame=frame, model=tiny_model)
+        pcbin.decompress(collection, out, format="npy", frame=frame, model=grouped_model)
         assert len(dataset) == N
         for i in range(N):
             item, name = dataset[i], dataset.archive[i].name
@@ -72,8 +73,8 @@ def test_items_are_what_decompress_writes(collection: Path, tiny_model: Path, tm
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than the machine has processors
 @pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_workers(context: str, collection: Path, tiny_model: Path) -> None:
-    dataset = Dataset(collection, model=tiny_model, transform=label)
+def test_workers(context: str, collection: Path, grouped_model: Path) -> None:
+    dataset = Dataset(collection, model=grouped_model, transform=label)
     dataset.archive[0]
     loader = torch.utils.data.DataLoader(dataset, batch_size=8, num_workers=2, multiprocessing_context=context)
     clouds, labels = (torch.cat(parts) for parts in zip(*loader, strict=True))
@@ -81,14 +82,14 @@ def test_workers(context: str, collection: Path, tiny_model: Path) -> None:
     assert torch.equal(clouds, torch.stack([dataset[i][0] for i in range(N)]))
 
 
-def test_pickled(collection: Path, tiny_model: Path) -> None:
-    dataset = Dataset(collection, model=tiny_model)
+def test_pickled(collection: Path, grouped_model: Path) -> None:
+    dataset = Dataset(collection, model=grouped_model)
     again = pickle.loads(pickle.dumps(dataset))
     assert torch.equal(again[7], dataset[7])
 
 
-def test_shuffled_by_chunk(collection: Path, tiny_model: Path) -> None:
-    dataset = Dataset(collection, model=tiny_model)
+def test_shuffled_by_chunk(collection: Path, grouped_model: Path) -> None:
+    dataset = Dataset(collection, model=grouped_model)
     sampler = ChunkSampler(dataset, generator=torch.Generator().manual_seed(1))
     first, second = list(sampler), list(sampler)
     assert sorted(first) == sorted(second) == list(range(N))
@@ -99,7 +100,9 @@ def test_shuffled_by_chunk(collection: Path, tiny_model: Path) -> None:
     assert sum(map(len, loader)) == N
 
 
-def test_shuffling_reads_each_chunk_once(collection: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shuffling_reads_each_chunk_once(
+    collection: Path, grouped_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pcbin.archive import reader
     from pcbin.archive.chunk import Chunk
 
@@ -111,7 +114,7 @@ def test_shuffling_reads_each_chunk_once(collection: Path, tiny_model: Path, mon
             read.append(self.first)
 
     monkeypatch.setattr(reader, "Chunk", Counted)
-    dataset = Dataset(collection, model=tiny_model)
+    dataset = Dataset(collection, model=grouped_model)
     for i in ChunkSampler(dataset):
         dataset.archive[i]
     assert sorted(read) == [0, 10, 20, 30]
@@ -136,7 +139,7 @@ def test_another_archive_at_its_path_is_refused(collection: Path, tmp_path: Path
         pickle.loads(data)
 
 
-def test_a_collection_is_pickled_with_its_model(collection: Path, tiny_model: Path) -> None:
-    scans = pcbin.Collection(collection, tiny_model)
+def test_a_collection_is_pickled_with_its_model(collection: Path, grouped_model: Path) -> None:
+    scans = pcbin.Collection(collection, grouped_model)
     again = pickle.loads(pickle.dumps(scans))
     assert list(again.search("0/1", 3).names) == list(scans.search("0/1", 3).names)

@@ -27,10 +27,10 @@ by_label = click.option("--by-label", is_flag=True, help="A line for every label
 data = click.argument("data", nargs=-1, required=True, type=o.readable)
 
 
-@o.verb(click.argument("model"), data, split, only, first, o.effort, emd, by_label, reading_options)
+@o.verb(click.argument("model"), data, split, only, first, o.effort, o.bits, emd, by_label, reading_options)
 def command(
-    model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, effort: int, emd: int,
-    by_label: bool, reading: Options,
+    model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, effort: int,
+    bits: int | None, emd: int, by_label: bool, reading: Options,
 ) -> None:  # fmt: skip
     """Measure MODEL (a name or a file) on DATA: CD, EMD, F-score and D1 PSNR, each beside the noise floor.
 
@@ -53,5 +53,5 @@ def command(
     sources = [source for source in sources if len(source)]
     if not sources:
         raise TrainingError(f"no cloud of {', '.join(data)} is in the {split} split", remedy="use --split all")
-    result = evaluate(loaded, sources, effort=effort, emd=emd)
+    result = evaluate(loaded, sources, effort=effort, bits=bits, emd=emd)
     report.show(result, table(result, labels=by_label).splitlines())

@@ -32,11 +32,17 @@ def measures(references: Clouds, others: Clouds) -> Iterator[dict[str, float]]:
         }
 
 
-def reconstructors(model: Model, effort: int = DEFAULT_EFFORT) -> dict[str, Callable[[Clouds], Clouds]]:
-    """The ways through a model: by its latents and, where it makes codes, by those."""
-    ways: dict[str, Callable[[Clouds], Clouds]] = {"latents": lambda clouds: model.decode(model.latents(clouds))}
-    if model.config.latent.binary:
-        codec = Codec(model, effort)
+def reconstructors(
+    model: Model, effort: int = DEFAULT_EFFORT, bits: int | None = None
+) -> dict[str, Callable[[Clouds], Clouds]]:
+    """The ways through a model: by its latents and, where they are bits or a rate is asked for, by codes of as many.
+    Raises ModelError for a rate that it lacks."""
+    codec, latent = Codec(model, effort, bits), model.config.latent
+    width = latent.widths[codec.depth - 1] if latent.binary else latent.size
+    ways: dict[str, Callable[[Clouds], Clouds]] = {
+        "latents": lambda clouds: model.decode(model.latents(clouds)[:, :width])
+    }
+    if latent.binary or bits is not None:
         ways["codes"] = lambda clouds: codec.decode(codec.encode(clouds))
     return ways
 
@@ -46,6 +52,7 @@ def evaluate(
     sources: Sequence[Pool],
     *,
     effort: int = DEFAULT_EFFORT,
+    bits: int | None = None,
     emd: int = EMD_SAMPLE,
 ) -> dict[str, Any]:
     """Reconstruct a random half of each cloud and compare it with that half; the other half gives the floor.
@@ -54,7 +61,7 @@ def evaluate(
     ways; `emd`, measured on that many clouds of each source, stands in the rows of the sources alone. CD in mean
     form, EMD mean distance, both in units of the unit sphere's radius.
     """
-    ways = reconstructors(model, effort)
+    ways = reconstructors(model, effort, bits)
     rows: dict[str, list[tuple[Pool, int, dict[str, float]]]] = {way: [] for way in (*ways, "floor")}
     work = [(source, start) for source in sources for start in range(0, len(source), BATCH)]
     for source, start in work:

@@ -14,11 +14,15 @@ from click.testing import CliRunner
 
 import pcbin.cli
 from pcbin import files
-from pcbin.errors import OutputError, TrainingError, UsageError
+from pcbin.codec import Codec
+from pcbin.errors import ModelError, OutputError, TrainingError, UsageError
 from pcbin.model import load
+from pcbin.neighbours import chamfer
 
 pytest.importorskip("torch", reason="needs pcbin[train]")
 from pcbin.train import finetune, procedural
+from pcbin.train.pools import load as load_pools
+from pcbin.train.splits import halves
 
 RECIPE = """
 seed = 1
@@ -142,6 +146,23 @@ def test_eval_prints_every_measure_beside_the_floor(run, scans, tiny_model):
     assert table.count("floor") == 2 + 1  # two groups, and the heading's "x floor"
     with pytest.raises(TrainingError, match="--split all"):
         run("eval", tiny_model, scans, "--first", 0)
+
+
+def test_eval_measures_codes_of_any_length(run, scans, grouped_model, make_model):
+    model = load(grouped_model)
+    clouds = halves(load_pools([str(scans)])[0].points[:3])[0]
+    arguments = ("eval", grouped_model, scans, "--split", "all", "--first", 3, "--emd", 0, "--effort", 0, "--json")
+    for bits in (128, 512):
+        found = json.loads(run(*arguments, "--bits", bits).stdout)
+        away = Codec(model, 0, bits).measure(clouds)[1].mean()
+        assert found["codes"]["all"]["cd"] == pytest.approx(away, rel=1e-4)
+        away = chamfer(clouds, model.decode(model.latents(clouds)[:, :bits])).mean()
+        assert found["latents"]["all"]["cd"] == pytest.approx(away, rel=1e-4)
+    with pytest.raises(ModelError, match="makes no codes of 640 bits"):
+        run("eval", grouped_model, scans, "--split", "all", "--bits", 640)
+    numbers = make_model("ae", kind="plain")
+    told = run("eval", numbers, scans, "--split", "all", "--first", 3, "--emd", 0, "--bits", 512, "--json")
+    assert "codes" in json.loads(told.stdout)
 
 
 def test_ctrl_c_leaves_a_checkpoint_to_resume(recipe, tmp_path):

@@ -44,8 +44,9 @@ HALVES = [np.float16(value).tobytes() for value in (0, -0.0, 6e4, -6e4, np.inf, 
 def models() -> list[bytes]:
     """Weights files of every kind of latent and encoder, and a decoder as archives carry it."""
     rng, found = np.random.default_rng(0), []
-    for kind, encoder in itertools.product(("beta", "plain", "normal", "mixture"), ("bps", "pointnet")):
-        latent = latent_of(kind, 16, 2 if kind == "mixture" else 1)
+    kinds = [(kind, 1) for kind in ("beta", "plain", "normal", "mixture")] + [("beta", 2)]
+    for (kind, groups), encoder in itertools.product(kinds, ("bps", "pointnet")):
+        latent = latent_of(kind, 16, 2 if kind == "mixture" else 1, groups)
         layers = Encoder(encoder, (8,), basis=8, point_widths=(8,) if encoder == "pointnet" else ())
         config = Config("tiny", latent, layers, Decoder("mlp", (8,)), points=16)
         tensors = {name: rng.normal(size=shape).astype(np.float16) for name, shape in config.shapes().items()}

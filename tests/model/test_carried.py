@@ -28,6 +28,14 @@ def test_a_carried_decoder_is_half_as_large_and_decodes_alike(tiny_model: Path) 
     assert found.moved == pytest.approx(distance.mean(), rel=0.5)
 
 
+def test_it_carries_all_groups(grouped_model: Path) -> None:
+    model = load(grouped_model)
+    part = loads(carry(model).data)
+    latents = np.random.default_rng(0).integers(2, size=(50, 512))
+    for width in (128, 512):
+        assert chamfer(model.decode(latents[:, :width]), part.decode(latents[:, :width])).mean() < carried.UNSEEN
+
+
 def test_where_eight_bits_would_show_it_is_carried_in_sixteen(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
