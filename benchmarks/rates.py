@@ -1,15 +1,15 @@
 """What bytes buy: the ladder of rates, the family's latents, points as cells, a promise kept on a mixed folder.
 
-    python benchmarks/rates.py ladder POOL.npz... [--count 12] [--model shapes-128] [--effort N] [--csv OUT.csv]
-    python benchmarks/rates.py family POOL.npz [--label ChairFactory] [--count 48]
-    python benchmarks/rates.py cells POOL.npz... [--count 12] [--csv OUT.csv]
-    python benchmarks/rates.py promise INFINIGEN.npz QUATERNIUS.npz [--count 4] [--model shapes-128]
+    python -m benchmarks.rates ladder POOL.npz... [--count 12] [--model shapes-128] [--effort N] [--csv OUT.csv]
+    python -m benchmarks.rates family POOL.npz [--label ChairFactory] [--count 48]
+    python -m benchmarks.rates cells POOL.npz... [--count 12] [--csv OUT.csv]
+    python -m benchmarks.rates promise INFINIGEN.npz QUATERNIUS.npz [--count 4] [--model shapes-128]
 
 `ladder` codes one half of the points of test clouds at every rate of a model and gives the mean CD x 1e4 to what was
 coded, pool by pool, beside the noise floor, the distance of the two halves. `family` does so with AE, VAE-N and VAE-GM
-of models/ at 4 to 32 bits for each latent. `cells` compares cells of a grid with Draco (pip install DracoPy) and with a
-random choice of the points. `promise` compresses furniture, animals and foreign.py's springs, terrain and noise with
---max-cd 2x, decompresses them, and checks every file against its source. The CSVs are for `pcbin plot rate`.
+of models/ at 4 to 32 bits for each latent. `cells` compares cells of a grid with Draco and with a random choice of the
+points (pip install 'pcbin[bench]'). `promise` compresses furniture, animals and foreign.py's springs, terrain and noise
+with --max-cd 2x, decompresses them, and checks every file against its source. The CSVs are for `pcbin plot rate`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from foreign import KINDS
 from numpy.typing import NDArray
 
 import pcbin
+from benchmarks.foreign import KINDS
+from benchmarks.rivals import ladders
 from pcbin import files
-from pcbin.archive import stored_size
 from pcbin.cloud import Frame
 from pcbin.codec import Codec
 from pcbin.effort import DEFAULT_EFFORT
@@ -35,13 +35,13 @@ from pcbin.model import load
 from pcbin.neighbours import chamfer as unit_chamfer
 from pcbin.pipeline import compress, decompress, describe
 from pcbin.pipeline.promise import own_floor
-from pcbin.quantised import coarsest
 from pcbin.train.pools import load as load_pools
 from pcbin.train.splits import halves
 
 Cloud = NDArray[np.float32]
 Rows = list[tuple[str, float, float]]
 ROOT = Path(__file__).parent.parent
+SHOWN = {"pcbin cells": slice(3, None, 3), "Draco": slice(2, 8), "random points": slice(None, None, 2)}  # of the rivals
 
 
 def held_out(pools: list[str], count: int, labels: tuple[str, ...] = ()) -> Iterator[tuple[str, Cloud, Cloud]]:
@@ -95,40 +95,21 @@ def family(arguments: argparse.Namespace) -> Rows:
     return rows
 
 
-def draco(cloud: Cloud, bits: int) -> tuple[int, Cloud]:
-    import DracoPy
-
-    coded = DracoPy.encode(
-        cloud, quantization_bits=bits, compression_level=10, quantization_range=2.0, quantization_origin=[-1.0] * 3
-    )
-    return len(coded), np.asarray(DracoPy.decode(coded).points, np.float32)
-
-
-def few_points(cloud: Cloud, count: int) -> tuple[int, Cloud]:
-    """A random choice of the points, 10 bits for each coordinate, which any codec of positions should beat."""
-    chosen = np.random.default_rng(0).choice(cloud, count, replace=False)
-    return -(-count * 30 // 8), np.round((chosen + 1) * 511.5) / 511.5 - 1
-
-
-def as_cells(cloud: Cloud, limit: float) -> tuple[int, Cloud]:
-    found = coarsest(cloud, limit)
-    assert found is not None
-    return stored_size(found[0]), found[0].points()
-
-
 def cells(arguments: argparse.Namespace) -> Rows:
     clouds = np.concatenate([half for _, half, _ in held_out(arguments.pools, arguments.count)])
+    found, missing = ladders()
     rows: Rows = []
     print("| codec | setting | bytes | CD x 1e4 |\n|---|---|---|---|")
-    limits = 1e-4 * np.array([80, 40, 20, 10, 5, 2, 0.5])
-    for name, codec, settings in (
-        ("cells", as_cells, limits), ("Draco", draco, range(3, 9)), ("random points", few_points, 4 << np.arange(9)),
-    ):  # fmt: skip
-        for setting in settings:
-            coded = [codec(cloud, setting if codec is as_cells else int(setting)) for cloud in clouds]
-            size = float(np.mean([length for length, _ in coded]))
-            distance = float(np.mean([chamfer(a, b) for a, (_, b) in zip(clouds, coded, strict=True)]))
-            print(f"| {name} | {setting:g} | {size:.0f} | {1e4 * distance:.1f} |", flush=True)
+    for name, settings in SHOWN.items():
+        if name in missing:
+            print(f"{name}: {missing[name]}")
+            continue
+        for rival in found[name][settings]:
+            coded = [rival.encode(cloud) for cloud in clouds]
+            size = float(np.mean([len(data) for data in coded]))
+            decoded = map(rival.decode, coded)
+            distance = float(np.mean([chamfer(a, b) for a, b in zip(clouds, decoded, strict=True)]))
+            print(f"| {name} | {rival.setting} | {size:.0f} | {1e4 * distance:.1f} |", flush=True)
             rows.append((name, size, distance))
     return rows
 

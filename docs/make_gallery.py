@@ -128,7 +128,7 @@ ITEMS = [  # picture, what it shows, the command that drew it
     (
         "rate.png",
         "Bytes of file per cloud against Chamfer distance: the held-out shapes with their names and places, beside "
-        "Draco and a random choice of points (`benchmarks/rates.py cells`).",
+        "Draco and a random choice of points (`python -m benchmarks.rates cells`).",
         "pcbin plot rate shapes.pcb rates.csv {}",
     ),
 ]

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from pcbin import bits
 from pcbin.bits import Codes
 from pcbin.errors import UsageError
-from pcbin.latent import Decode
 from pcbin.model import Model
 
 ENOUGH = 20_000  # codes that the means are computed from
 BLOCK = 1 << 15
-DECODED = 256  # codes decoded at a time
+DECODED = 256  # clouds decoded at a time
 
 Vectors = Callable[[Codes], NDArray[np.float32]]
 
@@ -44,15 +43,16 @@ def k_means(codes: Codes, k: int, *, vectors: Vectors = _bits, seed: int = 0, tr
     return _assign(codes, min(runs, key=lambda run: run[1])[0], vectors)
 
 
-def mixture_classes(model: Model, codes: Codes, decode: Decode) -> NDArray[np.int64]:
-    """The likeliest class (n,) of what each code decodes to, under a mixture model's q(y|x).
+def mixture_classes(model: Model, count: int, clouds: Callable[[range], NDArray[np.float32]]) -> NDArray[np.int64]:
+    """The likeliest class (count,) of each of so many clouds under a mixture model's q(y|x); `clouds` gives those with
+    some of their numbers.
 
     Raises ModelError when the model's latents are no mixture.
     """
-    found = np.empty(len(codes), np.int64)
-    for start in range(0, len(codes), DECODED):
-        part = slice(start, start + DECODED)
-        found[part] = model.classes(decode(codes[part]))
+    found = np.empty(count, np.int64)
+    for start in range(0, count, DECODED):
+        part = range(start, min(start + DECODED, count))
+        found[part.start : part.stop] = model.classes(clouds(part))
     return found
 
 

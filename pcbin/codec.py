@@ -103,9 +103,9 @@ class Codec:
         return clouds
 
     def settle(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What the encoder alone makes of what codes (B, bytes) decode to, as codes (B, bytes): nearer to shapes that
-        the model knows. A search would find the codes again."""
-        return Codec(self.model, 0, None if self.model.config.latent.binary else self.bits).encode(self.decode(codes))
+        """What the encoder alone makes of what codes (B, n) decode to, as codes (B, n): nearer to shapes that the model
+        knows. A search would find the codes again."""
+        return Codec(self.model, 0, self.model.bits_of(codes.shape[1])).encode(self.decode(codes))
 
     def distortion(
         self, clouds: NDArray[np.float32], codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]

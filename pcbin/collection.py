@@ -4,6 +4,7 @@ the work on their codes to `latent`, `search`, `cluster` and `prior`; every answ
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -143,6 +144,13 @@ class Collection:
         )
         return self.codec.encode(unit[None])[0], unit, frame
 
+    def _whole(self, query: Query, seed: int) -> tuple[Codes, Frame | None]:
+        """As `look_up`, all bytes of the code."""
+        if (record := self._record(query)) is not None:
+            return record.whole, record.frame
+        code, _, frame = self.look_up(query, seed)
+        return code, frame
+
     def _record(self, query: Query) -> Record | None:
         """The record that a query names."""
         with suppress(RecordError):
@@ -227,7 +235,8 @@ class Collection:
     def duplicates(self, within: float = 0, cd: float = ALIKE) -> list[NDArray[np.int64]]:
         """The records of groups of near-identical shapes, the largest group first: codes that are equal or chained by
         pairs that are at most `within` apart, in bits or by Euclidean distance, and whose `clouds` are at most `cd`
-        apart (Chamfer, mean form). Where records keep more than their codes, that is no farther from the first's."""
+        apart (Chamfer, mean form). Where records keep more than the code that is compared, equal ones are equal in that
+        too, and the chained ones no farther from the first."""
 
         def alike(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
             parts = [slice(start, start + DECODED) for start in range(0, len(a), DECODED)]
@@ -237,18 +246,31 @@ class Collection:
         found = self.algebra.groups(self.archive.codes, within, alike)
         if not {"more", "stored"} & self.archive.bytes_by_column().keys():
             return found
-        checked = [group[alike(np.repeat(group[:1], len(group)), group)] for group in found]
+        if within:
+            checked = [group[alike(np.repeat(group[:1], len(group)), group)] for group in found]
+        else:
+            checked = [part for group in found for part in self._same(group)]
         return sorted((group for group in checked if len(group) > 1), key=lambda group: (-len(group), group[0]))
+
+    def _same(self, records: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Records of one code, in groups of those that keep the same behind it and the same points."""
+        parts: dict[tuple[bytes, bytes], list[int]] = {}
+        for i in records.tolist():
+            record = self.archive[i]
+            kept = record.kept.points() if isinstance(record.kept, Quantised) else record.kept
+            points = b"" if kept is None else hashlib.sha256(kept.tobytes()).digest()
+            parts.setdefault((record.more or b"", points), []).append(i)
+        yield from (np.array(part, np.int64) for part in parts.values())
 
     def clusters(
         self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0
     ) -> list[NDArray[np.int64]]:
         """The records of groups of similar shapes, the largest group first, in each the medoid first: k-means on the
-        codes, or the classes of a mixture model for what the codes decode to. Raises UsageError, ModelError."""
+        codes, or the classes of a mixture model for the `clouds`. Raises UsageError, ModelError."""
         if mixture is None:
             assignment = cluster.k_means(self.codes, k, vectors=self.algebra.vectors, seed=seed)
         else:
-            assignment = cluster.mixture_classes(load(mixture), self.codes, self.codec.decode)
+            assignment = cluster.mixture_classes(load(mixture), len(self.codes), self.clouds)
         return cluster.by_size(self.codes, assignment, vectors=self.algebra.vectors)
 
     # --- new shapes --------------------------------------------------------------------------------------------
@@ -288,21 +310,21 @@ class Collection:
         self, a: Query, b: Query, steps: int = 8, *, shuffled: bool = False, settle: bool = False, seed: int = 0
     ) -> Shapes:
         """The shapes from a to b, both included: bits flip as `latent.interpolate` says or, `shuffled`, in random
-        order; other codes go along the line. The ends are all that is kept of a and b. With `settle` those between are
-        encoded anew, see `Codec.settle`.
+        order; other codes go along the line. The ends are as many bytes of the codes as both have; stored points have
+        no part in it. With `settle` those between are encoded anew, see `Codec.settle`.
 
         Column "CD from the one before"; facts on how even the steps are. Frames go from one to the other in even steps.
         """
-        start, _, first = self.look_up(a, seed)
-        end, _, last = self.look_up(b, seed)
+        (start, first), (end, last) = self._whole(a, seed), self._whole(b, seed)
+        common = min(len(start), len(end))
+        start, end = start[:common], end[:common]
         path = self.algebra.interpolate(start, end, steps, self.codec.decode, shuffled=shuffled, seed=seed)
         path[1:-1], told = self._settled(path[1:-1], settle)
         shapes = Shapes(
             path,
             [f"step-{i:03}" for i in range(len(path))],
             None if first is None or last is None else latent.frames_between(first, last, len(path)),
-            [self._record(a), *[None] * (len(path) - 2), self._record(b)],
-            self.archive.header,
+            header=self.archive.header,
         )
         sizes = latent.step_sizes(shapes.clouds(self.codec))
         return replace(

@@ -1,6 +1,6 @@
 """Work on codes: variations of one, paths between two, arithmetic on three, and gluing clouds.
 
-Knows codes (n, 16) uint8 and a decode function; sampling new ones is `prior`'s.
+Knows codes (n, 16) uint8, or longer ones, and a decode function; sampling new ones is `prior`'s.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pcbin.errors import UsageError
 from pcbin.generation import pairwise_chamfer
 from pcbin.metrics import unit_chamfer
 from pcbin.orientation import between
+
+TRIED = 1 << 13  # codes that are decoded on the way from one to another, about
 
 Cloud = NDArray[np.floating]
 Decode = Callable[[Codes], NDArray[np.float32]]  # codes (n, 16) to clouds (n, N, 3) in the unit frame
@@ -64,27 +66,31 @@ def interpolate(a: Codes, b: Codes, steps: int, decode: Decode) -> Codes:
     """A path (steps + 1, 16) from code a to code b, both (16,), whose steps change the decoded shape about equally.
 
     One after the other that bit flips which brings the decode nearest to the blend of the two ends' decodes, point by
-    point; of the codes on this way those are kept between which the sum of squared Chamfer distances is least (found
-    by dynamic programming). Where fewer bits than `steps` differ, there are as many steps as bits. Raises UsageError
-    when steps < 1.
+    point; where more than 128 differ, the best few together. Of the codes on this way those are kept between which the
+    sum of squared Chamfer distances is least (found by dynamic programming). Where fewer bits than `steps` differ,
+    there are as many steps as bits. Raises UsageError when steps < 1.
     """
     check_steps(steps)
-    way = _blended_way(a, b, decode)
+    way = _blended_way(a, b, steps, decode)
     if len(way) <= 2:
         return np.stack([a, b])
     return way[_even_cuts(pairwise_chamfer(_thin(decode(way))), min(steps, len(way) - 1))]
 
 
-def _blended_way(a: Codes, b: Codes, decode: Decode) -> Codes:
-    """All codes from a to b, one flip apart (d + 1, 16)."""
+def _blended_way(a: Codes, b: Codes, steps: int, decode: Decode) -> Codes:
+    """Codes from a to b (m, 16), one flip apart; where so many bits differ that all these would be too many to decode,
+    a few flips apart, but at least so many steps."""
     start, end = decode(np.stack([a, b]))
     left = bits.pack(np.eye(8 * len(a), dtype=bool)[bits.unpack(a ^ b)])
+    differing = len(left)
+    together = max(1, min(-(-(differing**2) // (2 * TRIED)), differing // steps))
     way = [a]
-    for done in range(1, len(left) + 1):
-        blend = start + np.float32(done / (done + len(left) - 1)) * (end - start)
-        candidates = way[-1] ^ left
-        best = np.square(decode(candidates) - blend).sum(axis=(1, 2)).argmin()
-        way.append(candidates[best])
+    while len(left):
+        count = min(together, len(left))
+        blend = start + np.float32((differing - len(left) + count) / differing) * (end - start)
+        away = np.square(decode(way[-1] ^ left) - blend).sum(axis=(1, 2))
+        best = np.argsort(away, kind="stable")[:count]
+        way.append(way[-1] ^ np.bitwise_or.reduce(left[best]))
         left = np.delete(left, best, axis=0)
     return np.stack(way)
 

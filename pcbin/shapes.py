@@ -27,7 +27,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Shapes:
-    """Codes (n, bytes) uint8 with their names and, where they have a place in the world, frames.
+    """Codes (n, bytes) uint8, or longer ones, with their names and, where they have a place in the world, frames.
 
     `records`, where there are any: the record that each is, None for a new shape, and the `header` of their archive. A
     record may keep more than its code.
@@ -97,7 +97,7 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
         if shapes.header is not None:
             header = replace(header, up=shapes.header.up, align=shapes.header.align)
         with archive.create(out, header, overwrite=overwrite) as writer:
-            batch = Batch(shapes.codes) if not shapes.records else Batch.of(shapes.codes, shapes.records)
+            batch = _coded(shapes.codes, codec) if not shapes.records else Batch.of(shapes.codes, shapes.records)
             writer.write(batch.replace(names=list(shapes.names), **placed(shapes.frames)))
         return
     targets = [files.target(out, name, f".{format}") for name in shapes.names]
@@ -106,3 +106,9 @@ def save(out: PathLike, shapes: Shapes, codec: Codec, *, format: str = "ply", ov
     for i, (target, cloud) in enumerate(zip(targets, shapes.clouds(codec), strict=True)):
         points = cloud if shapes.frames is None else shapes.frames[i].to_world(cloud)
         files.write(target, points, format, overwrite=overwrite)
+
+
+def _coded(codes: Codes, codec: Codec) -> Batch:
+    """Records of these codes alone."""
+    short, longer = codes[:, : codec.bytes], codes[:, codec.bytes :]
+    return Batch(short, more=[code.tobytes() for code in longer] if longer.size else None)

@@ -71,7 +71,7 @@ def test_agreement_with_labels_by_hand():
 def test_a_mixture_model_says_its_classes_itself(tiny_model, make_model):
     model, mixture = load(tiny_model), load(make_model("gm", kind="mixture"))
     codes, _ = blobs([5])
-    found = cluster.mixture_classes(mixture, codes, model.decode_codes)
+    found = cluster.mixture_classes(mixture, len(codes), lambda part: model.decode_codes(codes[part.start : part.stop]))
     assert found.tolist() == mixture.raw(model.decode_codes(codes))[:, :3].argmax(axis=1).tolist()
     with pytest.raises(ModelError, match="no mixture"):
-        cluster.mixture_classes(model, codes, model.decode_codes)
+        cluster.mixture_classes(model, len(codes), lambda _: model.decode_codes(codes))

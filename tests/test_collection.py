@@ -25,8 +25,8 @@ def cloud(seed, n=300):
 def make(tiny_model, tmp_path):
     """Writes an archive of four random codes and whatever other columns."""
 
-    def write(model=tiny_model, **columns):
-        codes = np.random.default_rng(0).integers(0, 256, (4, 16), np.uint8)
+    def write(model=tiny_model, codes=None, **columns):
+        codes = np.random.default_rng(0).integers(0, 256, (4, 16), np.uint8) if codes is None else codes
         with archive.create(tmp_path / "in.pcb", header_of(Codec(load(model))), overwrite=True) as writer:
             writer.write(Batch(codes, **columns))
         return Collection(tmp_path / "in.pcb", model)
@@ -301,23 +301,59 @@ def test_what_was_found_is_written_as_it_is(unlike, tmp_path):
     assert np.allclose(stored, unlike.archive[3].stored, atol=1e-6)
 
 
-def test_a_path_ends_in_what_is_kept(make, grouped_model):
-    with make(grouped_model, names=list("abcd"), more=[bytes(16), b"", b"\xff" * 16, b""]) as collection:
-        path = collection.interpolate("a", "c", 4)
-        clouds = path.clouds(collection.codec)
-        drawn = collection.clouds([0, 2])
-        assert np.array_equal(clouds[0], drawn[0])
-        assert np.array_equal(clouds[-1], drawn[1])
-        assert np.array_equal(clouds[1], collection.codec.decode(path.codes[1:2])[0])
-        steps = [chamfer(a[None], b[None])[0] for a, b in itertools.pairwise(clouds)]
-        assert path.columns["CD from the one before"][1:] == pytest.approx(steps, rel=1e-3)
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_path_goes_over_the_bytes_that_both_ends_have(make, grouped_model, tmp_path, shuffled):
+    more = [bytes(48), b"\xff" * 32, b"", bytes(range(48))]
+    with make(grouped_model, names=list("abcd"), more=more, meta=[{"label": "x"}] * 4) as collection:
+        whole = [record.whole for record in collection.archive]
+        for a, b, bytes_ in (("a", "d", 64), ("a", "b", 48), ("b", "c", 16)):
+            path = collection.interpolate(a, b, 5, shuffled=shuffled)
+            assert path.codes.shape == (6, bytes_)
+            for end, name in ((0, a), (-1, b)):
+                assert np.array_equal(path.codes[end], whole["abcd".index(name)][:bytes_])
+            turned = np.unpackbits(path.codes[1:] ^ path.codes[:-1], axis=1).sum(axis=0)
+            assert np.array_equal(turned, np.unpackbits(path.codes[0] ^ path.codes[-1]))
+            drawn = path.clouds(collection.codec)
+            steps = [chamfer(a[None], b[None])[0] for a, b in itertools.pairwise(drawn)]
+            assert path.columns["CD from the one before"][1:] == pytest.approx(steps, rel=1e-3)
+            save(tmp_path / "path.pcb", path, collection.codec, overwrite=True)
+            with archive.open(tmp_path / "path.pcb") as written:
+                assert [record.whole.tobytes() for record in written] == [code.tobytes() for code in path.codes]
+        settled = collection.interpolate("a", "d", 3, shuffled=shuffled, settle=True)
+        assert settled.codes.shape == (4, 64)
+        path = collection.interpolate("a", "d", 3, shuffled=shuffled)
+        assert np.array_equal(settled.codes[1:3], collection.codec.settle(path.codes[1:3]))
 
 
-def test_equal_codes_of_unlike_shapes_are_no_duplicates(unlike):
+def test_equal_codes_are_equal_in_all_that_is_kept(unlike):
+    assert unlike.duplicates(cd=1e9) == []
+
+
+def test_near_codes_of_unlike_shapes_are_no_duplicates(unlike):
     drawn = unlike.clouds([0, 1, 2, 3])
     away = chamfer(drawn[[0, 0, 0]], drawn[1:])
-    assert unlike.duplicates(cd=float(away.min()) / 2) == []
-    (group,) = unlike.duplicates(cd=float(np.sort(away)[1]) * 1.01)
+    assert unlike.duplicates(1, cd=float(away.min()) / 2) == []
+    (group,) = unlike.duplicates(1, cd=float(np.sort(away)[1]) * 1.01)
     assert group.tolist() == sorted([0, *(1 + np.argsort(away)[:2]).tolist()])
-    (every,) = unlike.duplicates(cd=float(away.max()) * 1.01)
+    (every,) = unlike.duplicates(1, cd=float(away.max()) * 1.01)
     assert every.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kept", ["more", "stored"])
+def test_what_is_kept_alike_is_a_duplicate(make, grouped_model, kept):
+    values = [b"", bytes(48), bytes(48), bytes(32)]
+    if kept == "stored":
+        values = [None, cloud(1), cloud(1), cloud(2)]
+    frames = {"centres": np.arange(12.0).reshape(4, 3), "radii": np.full(4, 2.0)}
+    with make(grouped_model, codes=np.zeros((4, 16), np.uint8), **{kept: values}, **frames) as collection:
+        (group,) = collection.duplicates()
+        assert group.tolist() == [1, 2]
+
+
+def test_classes_are_those_of_all_that_is_kept(unlike, make_model, monkeypatch):
+    mixture = make_model("mixture", kind="mixture")
+    seen = []
+    monkeypatch.setattr("pcbin.model.Model.classes", lambda _, clouds: seen.append(clouds) or np.zeros(4, int))
+    (group,) = unlike.clusters(mixture=mixture)
+    assert sorted(group.tolist()) == [0, 1, 2, 3]
+    assert np.array_equal(seen[0], unlike.clouds([0, 1, 2, 3]))

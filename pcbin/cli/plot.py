@@ -113,7 +113,7 @@ def map_(
         known = collection.labels(read_meta(labels)[1] if labels else None) if k is None else None
         vectors: Any = collection.algebra.vectors(codes)
         if latents is not None:
-            vectors = codec.latents(load(latents), collection.codec.decode(codes))
+            vectors = codec.latents(load(latents), collection.clouds(chosen.tolist()))
     if k is not None:
         colours = [f"cluster {c}" for c in k_means(codes, k, vectors=collection.algebra.vectors, seed=seed)]
     else:
