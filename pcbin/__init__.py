@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pcbin.model import load as load_model
     from pcbin.pipeline.compress import append, compress
     from pcbin.pipeline.decompress import decompress
+    from pcbin.pipeline.recode import Recoded, recode
     from pcbin.pipeline.summary import Restored, Summary
     from pcbin.shapes import Shapes
 
@@ -57,6 +58,7 @@ __all__ = [
     "OutputError",
     "PartialError",
     "PcbinError",
+    "Recoded",
     "Record",
     "RecordError",
     "Restored",
@@ -71,6 +73,7 @@ __all__ = [
     "encode",
     "load_model",
     "open",
+    "recode",
 ]
 
 _HOMES = {
@@ -81,6 +84,7 @@ _HOMES = {
     "Frame": ("cloud", "Frame"),
     "Model": ("model", "Model"),
     "Record": ("archive", "Record"),
+    "Recoded": ("pipeline", "Recoded"),
     "Restored": ("pipeline", "Restored"),
     "Shapes": ("shapes", "Shapes"),
     "Summary": ("pipeline", "Summary"),
@@ -88,6 +92,7 @@ _HOMES = {
     "compress": ("pipeline", "compress"),
     "decode": ("codec", "decode"),
     "decompress": ("pipeline", "decompress"),
+    "recode": ("pipeline", "recode"),
     "encode": ("codec", "encode"),
     "load_model": ("model", "load"),
     "open": ("archive", "open"),

@@ -6,8 +6,8 @@ import sys
 import pcbin
 
 NAMES = {
-    "Archive", "Code", "Codec", "Collection", "Frame", "Model", "Record", "Restored", "Shapes", "Summary",
-    "append", "compress", "decode", "decompress", "encode", "load_model", "open",
+    "Archive", "Code", "Codec", "Collection", "Frame", "Model", "Record", "Recoded", "Restored", "Shapes", "Summary",
+    "append", "compress", "decode", "decompress", "encode", "load_model", "open", "recode",
     "CloudError", "ExtraError", "FormatError", "ModelError", "OutputError", "PartialError", "PcbinError",
     "RecordError", "TrainingError", "UsageError",
 }  # fmt: skip

@@ -23,6 +23,7 @@ from pcbin.archive.chunk import Chunk
 from pcbin.archive.faults import bad
 from pcbin.archive.nameindex import Lookup
 from pcbin.archive.record import Batch, Record
+from pcbin.archive.rows import Rows
 from pcbin.archive.scan import find_footer, read_header, records_behind
 from pcbin.archive.source import Place, open_source
 from pcbin.errors import DamageWarning, ExtraError, FormatError, RecordError, UsageError
@@ -174,6 +175,15 @@ class Archive(Sequence[Record]):
             with self.named():
                 batch = chunk.batch()
             yield batch
+
+    def rows(self, start: int, stop: int) -> Iterator[Rows]:
+        """Records `start` to `stop` - 1, as a writer takes them, in a piece for each chunk."""
+        k = bisect.bisect_right(self._firsts, start) - 1
+        while start < stop:
+            chunk, end = self.chunk(k), min(stop, self._firsts[k + 1])
+            with self.named():
+                yield chunk.rows()[start - chunk.first : end - chunk.first]
+            start, k = end, k + 1
 
     def chunks(self, *, codes: bool = True) -> Iterator[Chunk]:
         """All chunks; without `codes` these are not fetched ahead, where that makes a difference."""

@@ -31,6 +31,7 @@ SECTIONS = {
         "demo": "Compress the sample clouds, and show what comes back.",
     },
     "Archives": {
+        "recode": "Encode an archive's records anew, by another model.",
         "merge": "Join archives of one model.",
         "extract": "Copy some records into a new archive.",
         "rm": "Remove records from an archive.",

@@ -16,8 +16,6 @@ from pcbin.orientation import ALIGN, UPS
 drop = click.option(
     "--drop", multiple=True, metavar="COLUMN", help="Leave out names, frames, points, distortion or meta."
 )
-embed_model = click.option("--embed-model", is_flag=True, help="Carry the decoder in the archive.")
-
 up = click.option(
     "--up", default="auto", show_default=True, type=click.Choice(["auto", *UPS]), help="The axis that points up."
 )
@@ -28,7 +26,7 @@ align = click.option(
 
 @o.verb(
     o.paths, o.out, o.model, o.effort, o.bits, up, align, o.jobs, o.engine, o.resume, o.device, drop, o.distortion,
-    o.promise, embed_model, o.meta, o.keep, reading_options, o.seed, o.force,
+    o.promise, o.embed_model, o.meta, o.keep, reading_options, o.seed, o.force,
 )  # fmt: skip
 def command(paths: tuple[str, ...], out: str, model: str | None, meta: str | None, **options: Any) -> None:
     """Compress clouds into the archive OUT.

@@ -164,6 +164,7 @@ keep = _option(
     metavar="color,normal",
     help="Of points that are stored, colours or normals too; and mean colours.",
 )
+embed_model = _option("--embed-model", is_flag=True, help="Carry the decoder in the archive.")
 only = _option("--only", multiple=True, metavar="NAME|GLOB", help="Only these records; may be repeated.")
 labels = _option("--labels", type=readable, metavar="CSV", help='Labels to use: columns "name" and "label".')
 sources = _option("--sources", type=readable, metavar="DIR", help="Where the clouds are that were compressed.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pcbin.pipeline.describe import Description
     from pcbin.pipeline.encode import Note, Skipped
     from pcbin.pipeline.mix import Form
+    from pcbin.pipeline.recode import Recoded
     from pcbin.pipeline.summary import Advice, Distortion, Restored, Summary
 
 CD_UNITS = 1e4  # Chamfer distances are shown times this
@@ -199,6 +200,25 @@ def restored(result: Restored) -> None:
         lines.append(f"left out    {_left_out(result.left_out)}: PLY holds them, without --points")
     show(result.to_dict(), [*lines, *_skipped(result.skipped)])
     complain(result.skipped, f"{result.clouds:,} clouds were written")
+
+
+def recoded(result: Recoded) -> None:
+    """A finished recode; raises PartialError if anything was skipped."""
+    show(result.to_dict(), _recoded(result))
+    complain(result.skipped, f"{result.archive} is complete")
+
+
+def _recoded(result: Recoded) -> Iterator[str]:
+    yield f"{result.archive}: {result.clouds:,} clouds in {result.bytes:,} bytes"
+    yield f"model       {result.model}, before {result.before}"
+    yield f"effort      {result.effort}, {result.seconds:,.1f} s, {result.clouds / result.seconds:,.1f} clouds a second"
+    if result.stored:
+        yield f"stored      {result.stored:,} clouds keep their points"
+    if (moved := result.moved) is not None:
+        yield from _distortion(moved)
+        yield "            from what was decoded before; how far from the sources is not known"
+    yield from _list("told", _notes(result.notes))
+    yield from _skipped(result.skipped)
 
 
 def described(found: Description) -> None:

@@ -1,16 +1,18 @@
-"""Whole collections: compress and decompress, with the processes that share the work."""
+"""Whole collections: compress, decompress and recode."""
 
 from pcbin.pipeline.compress import append, compress
 from pcbin.pipeline.decompress import decompress
 from pcbin.pipeline.describe import Description, describe
 from pcbin.pipeline.encode import Note, Skipped
 from pcbin.pipeline.metadata import read_meta
+from pcbin.pipeline.recode import Recoded, recode
 from pcbin.pipeline.summary import Distortion, Restored, Summary
 
 __all__ = [
     "Description",
     "Distortion",
     "Note",
+    "Recoded",
     "Restored",
     "Skipped",
     "Summary",
@@ -19,4 +21,5 @@ __all__ = [
     "decompress",
     "describe",
     "read_meta",
+    "recode",
 ]

@@ -132,7 +132,8 @@ def compress(
     with writer:
         if apart:
             shards.begin(replace(run, convention=astuple(convention)))
-            encode = partial(_apart, work, ShardPlan(plan, replace(header, meta={}), shards))
+            task = ShardPlan(partial(encode_files, plan), replace(header, meta={}), shards)
+            encode = partial(_apart, work, task)
         else:
             encode = partial(_together, work, plan, jobs)
         try:
@@ -144,8 +145,7 @@ def compress(
     if apart and not filled.lost:
         shards.clear()
     if filled.lost:
-        there = f"finished parts are kept in {shards.place}; to resume tries the others again"
-        filled.tally.notes.append(Note(os.fspath(out), there))
+        filled.tally.notes.append(shards.kept())
     return _summary(out, codec_model, plan, convention, filled, started, advice, carried)
 
 

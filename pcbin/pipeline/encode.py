@@ -120,6 +120,9 @@ class Share:
         stamps = [(str(source.path), source.name, files.stamp(source.path)) for source in self.sources]
         return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()
 
+    def titles(self) -> list[str]:
+        return [str(source.path) for source in self.sources]
+
 
 def encode_files(plan: EncodePlan, share: Share) -> Iterator[Encoded]:
     """Encode all clouds of the files, batch by batch; what cannot be read is skipped and told."""

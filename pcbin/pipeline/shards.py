@@ -8,10 +8,10 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from pcbin.archive import Header
 from pcbin.errors import FormatError, OutputError, UsageError
 from pcbin.model import Model
 from pcbin.output import replacing
-from pcbin.pipeline.encode import Encoded, EncodePlan, Note, Share, Skipped, encode_files
+from pcbin.pipeline.encode import Encoded, Note, Skipped
 from pcbin.remote import CHECK, filesystem, is_url, said
 from pcbin.version import VERSION
 
@@ -91,6 +91,10 @@ class Shards:
     def finish(self, number: int, report: dict[str, Any]) -> None:
         self._write(f"{number:05d}.json", report)
 
+    def kept(self) -> Note:
+        """What there is to tell when they stay."""
+        return Note(self.out, f"finished parts are kept in {self.place}; to resume tries the others again")
+
     def clear(self) -> None:
         """Remove them."""
         with suppress(Exception):  # each protocol raises its own; what stays has a name
@@ -124,11 +128,22 @@ class Shards:
             stream.write(json.dumps(fields).encode())
 
 
+class Piece(Protocol):
+    """A part of the work, the `number`-th: so many files or records, which are called so in messages. The `key` of one
+    that has changed is another."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    def titles(self) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class ShardPlan:
-    """How to encode shards, and where to put them."""
+    """How to encode the piece of a shard, and where to put it."""
 
-    plan: EncodePlan
+    encode: Callable[[Any], Iterable[Encoded]]
     header: Header
     shards: Shards
 
@@ -164,19 +179,19 @@ class _Report:
         self.finished += batch.finished
 
 
-def encode_shard(task: ShardPlan, share: Share) -> Iterator[int]:
-    """Make the share's shard, unless it is there and of the same files; its number. Raises OutputError."""
-    shards, key = task.shards, share.key
-    there = shards.report(share.number)
+def encode_shard(task: ShardPlan, piece: Piece) -> Iterator[int]:
+    """Make the shard of a piece, unless it is there and of the same one; its number. Raises OutputError."""
+    shards, key = task.shards, piece.key
+    there = shards.report(piece.number)
     if there is None or there["key"] != key:
         report = _Report(key)
-        with archive.create(shards.archive(share.number), task.header, overwrite=True) as writer:
-            for batch in encode_files(task.plan, share):
+        with archive.create(shards.archive(piece.number), task.header, overwrite=True) as writer:
+            for batch in task.encode(piece):
                 names = archive.free_names(writer, batch.rows.names or [])
                 report.add(batch, names)
                 writer.write_rows(batch.rows.named(names) if names else batch.rows)
-        shards.finish(share.number, asdict(report))
-    yield share.number
+        shards.finish(piece.number, asdict(report))
+    yield piece.number
 
 
 def encoded(shards: Shards, number: int) -> Iterator[Encoded]:
@@ -193,7 +208,7 @@ def encoded(shards: Shards, number: int) -> Iterator[Encoded]:
                 if (old := report["renamed"].get(str(chunk.first + i))) is not None:
                     names[i] = old.encode()
             yield Encoded(
-                rows.named(names),
+                rows.named(names) if names else rows,
                 lost=Counter(),
                 dropped=0,
                 unkept=_part(report["unkept"], chunk.first, len(rows)),
@@ -204,7 +219,7 @@ def encoded(shards: Shards, number: int) -> Iterator[Encoded]:
                 finished=0,
             )
         yield told(
-            opened.codes[:0],
+            archive.Rows(np.zeros((0, opened.header.code_bytes), np.uint8)),
             lost=Counter(report["lost"]),
             dropped=report["dropped"],
             skipped=[Skipped(*item) for item in report["skipped"]],
@@ -213,20 +228,17 @@ def encoded(shards: Shards, number: int) -> Iterator[Encoded]:
         )
 
 
-def lost(share: Share, cause: str) -> Encoded:
-    """What there is to tell of a share whose shard could not be made."""
-    return told(
-        np.zeros((0, 1), np.uint8),
-        skipped=[Skipped(str(source.path), cause) for source in share.sources],
-        finished=len(share.sources),
-        died=True,
-    )
+def lost(piece: Piece, cause: str) -> Encoded:
+    """What there is to tell of a piece whose shard could not be made."""
+    skipped = [Skipped(title, cause) for title in piece.titles()]
+    return told(archive.Rows(np.zeros((0, 1), np.uint8)), skipped=skipped, finished=len(skipped), died=True)
 
 
-def told(codes: NDArray[np.uint8], **what: Any) -> Encoded:
-    """No clouds, but something to tell."""
+def told(rows: archive.Rows, **what: Any) -> Encoded:
+    """Records of which nothing is to tell, or none, of which something is."""
     nothing = {"lost": Counter(), "dropped": 0, "samples": [], "skipped": [], "notes": [], "finished": 0}
-    return Encoded(archive.Rows(codes), unkept=np.zeros(0), floors=np.zeros(0, np.float32), **{**nothing, **what})
+    unknown = np.full(len(rows), np.nan)
+    return Encoded(rows, unkept=unknown, floors=unknown.astype(np.float32), **{**nothing, **what})
 
 
 def _part(values: dict[str, float], first: int, count: int) -> NDArray[np.float64]:

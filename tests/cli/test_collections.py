@@ -82,6 +82,18 @@ def test_compress_options(pcbin, clouds, tmp_path, tiny_model) -> None:
     assert pcbin("decompress", "out.pcb", "decoded").stdout == "decoded: 2 clouds\n"
 
 
+def test_recode_tells(pcbin, packed, tmp_path, tiny_model, other_model) -> None:
+    asked = ("--model", other_model, "--before", tiny_model, "--effort", "0")
+    done = pcbin("recode", packed, "new.pcb", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "model       other, before tiny" in done.stdout
+    assert "from what was decoded before" in done.stdout
+    assert json.loads(pcbin("info", "new.pcb", "--json").stdout)["model"] == "other"
+    again = pcbin("recode", packed, "new.pcb", *asked)
+    assert (again.returncode, again.stderr.count("\n")) == (6, 1)
+    assert pcbin("recode", packed, "new.pcb", *asked, "--force", "--quiet").stdout == ""
+
+
 def test_longer_codes_and_other_numbers_of_points(pcbin, clouds, tmp_path, grouped_model) -> None:
     model = ("--model", grouped_model)
     assert pcbin("compress", "in", "long.pcb", *model, "--bits", "512", "--quiet").returncode == 0
