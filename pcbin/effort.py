@@ -66,3 +66,9 @@ def rounds(effort: int) -> Rounds:
     if not isinstance(effort, int) or not 0 <= effort <= HIGHEST:
         raise UsageError(f"{effort!r} is no effort", remedy=f"0 (the encoder alone) to {HIGHEST} (the longest search)")
     return LADDER[effort]
+
+
+def on_all_points(search: Rounds) -> Rounds:
+    """The same search, each of whose steps looks at all points: what goes on with a code draws details that a share of
+    them does not show."""
+    return tuple(Round(tuple(Stage(stage.steps, 1) for stage in one.stages), one.flips) for one in search)

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pcbin.effort import Rounds
+from pcbin.effort import Rounds, on_all_points
 from pcbin.errors import ExtraError, ModelError
 from pcbin.model import engine
 from pcbin.model.config import Config
@@ -126,7 +126,8 @@ class Model:
         objective, latents = self._decoder.objective(batch, latent.inputs), self.latents(batch)
         begun = 0 if codes is None else latent.depth_of(codes.shape[1])
         for step in range(begun + 1, depth + 1) if latent.binary else (depth,):
-            found, distances = refine(objective, latent.space(latents, step, codes), rounds)
+            search = rounds if codes is None else on_all_points(rounds)
+            found, distances = refine(objective, latent.space(latents, step, codes), search)
             codes = latent.pack(found, step)
         return latent.pack(found, depth), distances
 

@@ -18,6 +18,7 @@ from pcbin.effort import HIGHEST
 from pcbin.quantised import Quantised, coarsest
 
 HARDER = 3  # levels of effort that a second search is longer by
+HOPE = 2.0  # times the limit: a code that is farther away is not gone on with, which halves no distance
 FRAME = 2e-6  # radii that an archive's frame may move a point by
 
 
@@ -95,8 +96,10 @@ class Keeper:
         """Group by group more of the code for those whose points would need more bytes. Where that does not help, none:
         but of a cloud that is kept by its code alone the nearest that there was."""
         longest = list(forms)
+        hope = [room[i] == math.inf or form.distortion <= HOPE * limits[i] for i, form in enumerate(forms)]
         for codec in self._deeper:
-            able = [i for i, form in enumerate(longest) if not form.within and room[i] > codec.size - self._first]
+            wanting = (i for i, form in enumerate(longest) if hope[i] and not form.within)
+            able = [i for i in wanting if room[i] > codec.size - self._first]
             if not able:
                 break
             units, codes = np.stack([clouds[i].unit for i in able]), np.stack([longest[i].whole for i in able])

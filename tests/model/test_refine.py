@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pcbin import neighbours
-from pcbin.effort import LADDER, Flips, Round, Stage, rounds
+from pcbin.effort import LADDER, Flips, Round, Stage, on_all_points, rounds
 from pcbin.errors import UsageError
 from pcbin.model import Model, engine, load
 from pcbin.model.refine import refine
@@ -76,6 +76,19 @@ def test_a_longer_code_begins_with_the_code_of_a_search_alone(grouped_model: Pat
         np.testing.assert_array_equal(apart, distances)
         found = codes
     assert distances.mean() < before.mean()
+
+
+def test_what_goes_on_with_a_code_is_searched_for_on_all_points(
+    grouped_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches = []
+    monkeypatch.setattr("pcbin.model.model.refine", lambda *asked: searches.append(asked[2]) or refine(*asked))
+    model, one = load(grouped_model), (Round((Stage(2, 4), Stage(1, 2)), Flips(1, 2)),)
+    _, clouds = near(model, 2)
+    model.refined(clouds, one, 3)
+    whole = (Round((Stage(2, 1), Stage(1, 1)), Flips(1, 2)),)
+    assert on_all_points(one) == whole
+    assert searches == [one, whole, whole]
 
 
 @pytest.mark.parametrize("effort", [1, 4])
