@@ -43,15 +43,15 @@ class Round:
 Rounds = tuple[Round, ...]
 """each from the best that the ones before found"""
 
-_LONG = Round((Stage(48, 4),), Flips(3, 6))
-_AGAIN = Round((Stage(20, 4), Stage(20, 1)), Flips(3, 6))
+_AGAIN = Round((Stage(20, 4), Stage(12, 1)), Flips(4, 4))
+_LONG = Round((Stage(20, 4), Stage(12, 2)), Flips(4, 4))
 LADDER: tuple[Rounds, ...] = (
     (),
-    (Round((Stage(8, 4),)),),
-    (Round((Stage(12, 4),), Flips(1, 4)),),
+    (Round((Stage(6, 4),), Flips(1, 3)),),
+    (Round((Stage(10, 4),), Flips(1, 4)),),
+    (Round((Stage(16, 4),), Flips(2, 3)),),
     (Round((Stage(20, 4),), Flips(2, 4)),),
-    (Round((Stage(32, 4),), Flips(2, 4)),),
-    (Round((Stage(32, 4),), Flips(3, 6)),),
+    (Round((Stage(20, 4),), Flips(4, 4)),),
     (_LONG,),
     (_LONG, _AGAIN),
     (_LONG, *2 * (_AGAIN,)),

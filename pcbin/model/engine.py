@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from pcbin.model.config import Decoder, Encoder
 from pcbin.model.latents.base import Inputs
 
 Array = NDArray[np.float32]
-Trace = tuple[Array, Array, Array, Array]  # of a block: weight, normalised, deviation, slope of the activation
+Trace = tuple[int, Array, Array, Array]  # of a block: inputs, normalised, deviation, slope of the activation
 EPSILON = 1e-5  # of LayerNorm, as in training
 ROWS = 16  # that a product of matrices has at least
 
@@ -34,12 +34,43 @@ class DecoderNetwork(Network, Protocol):
 
 
 @dataclass(frozen=True)
-class _Block:
-    """x -> activation(LayerNorm(x W' + b)); `residual` adds x. What x (B, in) lacks of `in` columns counts as zeros,
-    and costs nothing."""
+class _Linear:
+    """x -> x W' + b, with weights (out, in) that lie in memory as (in, out): so products of few rows are faster. What x
+    (B, in) lacks of `in` columns counts as zeros, and costs nothing."""
 
     weight: Array
     bias: Array
+
+    @classmethod
+    def of(cls, weight: Array, bias: Array) -> _Linear:
+        return cls(np.ascontiguousarray(weight.T).T, bias)
+
+    def __call__(self, x: Array) -> Array:
+        y = _times(x, self.weight[:, : x.shape[1]])
+        y += self.bias
+        return y
+
+    def backward(self, gradient: Array, width: int) -> Array:
+        """From the gradient with respect to the outputs (B, out) that with respect to the first inputs (B, width)."""
+        return _times(gradient, self.back[:, :width].T)
+
+    @cached_property
+    def back(self) -> Array:
+        """The weights (out, in) as they lie in memory for the way back."""
+        return np.ascontiguousarray(self.weight)
+
+    def thinned(self, thinning: int, part: int) -> _Linear:
+        """Of every `thinning`-th of the points that are put out only, from the `part`-th on."""
+        width = self.weight.shape[1]
+        weight = self.back.reshape(-1, 3, width)[part::thinning].reshape(-1, width)
+        return _Linear.of(weight, self.bias.reshape(-1, 3)[part::thinning].ravel())
+
+
+@dataclass(frozen=True)
+class _Block:
+    """x -> activation(LayerNorm(x W' + b)); `residual` adds x."""
+
+    linear: _Linear
     scale: Array
     shift: Array
     residual: bool
@@ -63,26 +94,25 @@ class _Block:
         y *= gate
         if self.residual:
             y[:, : x.shape[1]] += x
-        return y, (self._weight(x), normalised, deviation, slope)
+        return y, (x.shape[1], normalised, deviation, slope)
 
     def backward(self, gradient: Array, trace: Trace) -> Array:
         """From the gradient with respect to the outputs (B, out) that with respect to the inputs (B, in)."""
-        weight, normalised, deviation, slope = trace
+        width, normalised, deviation, slope = trace
         g = gradient * slope * self.scale
         g -= g.mean(axis=-1, keepdims=True) + normalised * (g * normalised).mean(axis=-1, keepdims=True)
         g /= deviation
-        inputs = _times(g, weight.T)
-        return inputs + gradient[:, : inputs.shape[1]] if self.residual else inputs
+        inputs = self.linear.backward(g, width)
+        if self.residual:
+            inputs += gradient[:, :width]
+        return inputs
 
     def _normalised(self, x: Array) -> tuple[Array, Array]:
-        y: Array = _times(x, self._weight(x)) + self.bias
+        y = self.linear(x)
         y -= y.mean(axis=-1, keepdims=True)
         deviation: Array = np.sqrt(np.square(y).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
         y /= deviation
         return y, deviation
-
-    def _weight(self, x: Array) -> Array:
-        return self.weight[:, : x.shape[1]]
 
 
 @dataclass(frozen=True)
@@ -90,15 +120,13 @@ class Mlp:
     """Blocks, then a linear head."""
 
     blocks: tuple[_Block, ...]
-    weight: Array
-    bias: Array
+    head: _Linear
     thin: dict[tuple[int, int], Mlp] = field(default_factory=dict, repr=False)
 
     def __call__(self, inputs: Array) -> Array:
         for block in self.blocks:
             inputs = block(inputs)
-        outputs: Array = _times(inputs, self.weight) + self.bias
-        return outputs
+        return self.head(inputs)
 
     def trace(self, inputs: Array) -> tuple[Array, list[Trace]]:
         """The outputs, and what `backward` needs."""
@@ -106,12 +134,11 @@ class Mlp:
         for block in self.blocks:
             inputs, trace = block.trace(inputs)
             traces.append(trace)
-        outputs: Array = _times(inputs, self.weight) + self.bias
-        return outputs, traces
+        return self.head(inputs), traces
 
     def backward(self, gradient: Array, traces: list[Trace]) -> Array:
         """From the gradient with respect to the outputs (B, out) that with respect to the inputs (B, in)."""
-        gradient = _times(gradient, self.weight.T)
+        gradient = self.head.backward(gradient, self.head.weight.shape[1])
         for block, trace in zip(reversed(self.blocks), reversed(traces), strict=True):
             gradient = block.backward(gradient, trace)
         return gradient
@@ -125,9 +152,7 @@ class Mlp:
         if thinning == 1:
             return self
         if (thinning, part) not in self.thin:
-            width = self.weight.shape[1]
-            weight = self.weight.reshape(-1, 3, width)[part::thinning].reshape(-1, width)
-            self.thin[thinning, part] = Mlp(self.blocks, weight, self.bias.reshape(-1, 3)[part::thinning].ravel())
+            self.thin[thinning, part] = Mlp(self.blocks, self.head.thinned(thinning, part))
         return self.thin[thinning, part]
 
 
@@ -164,7 +189,7 @@ class PointNet:
         return cls(_blocks("points", len(encoder.point_widths), tensors), _mlp(len(encoder.widths), tensors))
 
     def __call__(self, inputs: Array) -> Array:
-        features = np.empty((len(inputs), self.layers[-1].bias.size), np.float32)
+        features = np.empty((len(inputs), self.layers[-1].shift.size), np.float32)
         for i, cloud in enumerate(inputs):
             for layer in self.layers:
                 cloud = layer(cloud, relu=True)
@@ -241,7 +266,7 @@ def build_decoder(decoder: Decoder, tensors: Mapping[str, Array]) -> DecoderNetw
 
 
 def _mlp(depth: int, tensors: Mapping[str, Array]) -> Mlp:
-    return Mlp(_blocks("blocks", depth, tensors), tensors["head.weight"], tensors["head.bias"])
+    return Mlp(_blocks("blocks", depth, tensors), _Linear.of(tensors["head.weight"], tensors["head.bias"]))
 
 
 def _blocks(name: str, depth: int, tensors: Mapping[str, Array]) -> tuple[_Block, ...]:
@@ -251,7 +276,7 @@ def _blocks(name: str, depth: int, tensors: Mapping[str, Array]) -> tuple[_Block
 def _block(name: str, tensors: Mapping[str, Array]) -> _Block:
     weight = tensors[f"{name}.linear.weight"]
     bias, scale, shift = (tensors[f"{name}.{part}"] for part in ("linear.bias", "norm.weight", "norm.bias"))
-    return _Block(weight, bias, scale, shift, residual=weight.shape[0] == weight.shape[1])
+    return _Block(_Linear.of(weight, bias), scale, shift, residual=weight.shape[0] == weight.shape[1])
 
 
 ENCODERS: dict[str, Callable[[Encoder, Mapping[str, Array]], Network]] = {

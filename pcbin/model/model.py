@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pcbin import neighbours
 from pcbin.effort import Rounds, on_all_points
 from pcbin.errors import ExtraError, ModelError
 from pcbin.model import engine
@@ -123,7 +124,8 @@ class Model:
         batch = _batch(clouds, (self.config.points, 3), "clouds")
         latent = self.config.latent
         depth = depth or latent.depth
-        objective, latents = self._decoder.objective(batch, latent.inputs), self.latents(batch)
+        latents = self.latents(batch)
+        objective = self._decoder.objective(neighbours.arranged(batch), latent.inputs)
         begun = 0 if codes is None else latent.depth_of(codes.shape[1])
         for step in range(begun + 1, depth + 1) if latent.binary else (depth,):
             search = rounds if codes is None else on_all_points(rounds)

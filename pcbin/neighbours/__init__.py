@@ -65,9 +65,19 @@ def chamfer_gradient(clouds: Clouds, decoded: Clouds) -> tuple[NDArray[np.float3
     return distances, gradients
 
 
+def arranged(clouds: Clouds) -> Clouds:
+    """Clouds (B, N, 3) with neighbouring points side by side: any k-th of them in turn are spread over the whole."""
+    clouds = _ready(clouds)
+    ordered = np.empty_like(clouds)
+    compute = backend().arranged
+    threads.run(lambda part: compute(clouds[part], ordered[part]), len(clouds), SLICE)
+    return ordered
+
+
 class Follower:
     """`chamfer_gradient` of the same clouds (B, N, 3) again and again, to decoded ones (B, M, 3) that move a little
-    each time: what was found before makes the next search shorter. Computes in the caller's thread."""
+    each time: what was found before makes the next search shorter. Fast where the clouds are `arranged`, or every k-th
+    point of such clouds. Computes in the caller's thread."""
 
     def __init__(self, clouds: Clouds) -> None:
         self._compute = backend().Follower(_ready(clouds))

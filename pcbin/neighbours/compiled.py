@@ -1,10 +1,11 @@
 """Exact nearest neighbours between point clouds, compiled with numba: the inner loop of every search and training.
 
-Points are cut by medians into leaves of 32 with bounding boxes (Bentley's k-d tree, CACM 1975, of which only the leaves
-are kept). A leaf of queries passes over the leaves of targets and compares with those whose box may hold something
-nearer than what is known (Gray and Moore, NIPS 2000, with one level); known from the start are the neighbours of an
-earlier pass, where there was one. The lanes of the inner loop are queries, so it vectorises. Nothing here holds the
-interpreter's lock, so that the caller may share clouds out to threads.
+Points are cut by medians into leaves of 16 with bounding boxes (Bentley's k-d tree, CACM 1975, of which only the leaves
+are kept). A leaf of queries first lists the leaves of targets whose box may hold something nearer than what is known,
+then compares with all of them (Gray and Moore, NIPS 2000, with one level): to shrink the bound on the way costs more
+than it saves. Known from the start are the neighbours of an earlier pass, or else those in the nearest leaf. The lanes
+of the inner loop are queries, so it vectorises. Nothing here holds the interpreter's lock, so that the caller may share
+clouds out to threads.
 """
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False, disallow-untyped-decorators=False
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-LEAF = 32
+LEAF = 16
 _FAR = np.float32(3e38)
 _DEPTH = 64  # of halvings that wait: enough for any number of points
 _compiled = njit(cache=True, fastmath=True, nogil=True)
@@ -90,7 +91,7 @@ def _halve(columns, order, axis, start, end, middle):  # pragma: no cover
 
 @_compiled
 def leaves(points, order, columns, boxes):  # pragma: no cover
-    """Coordinates in order as columns (3, leaves * 32), the last leaf filled up with its last point, and boxes
+    """Coordinates in order as columns (3, leaves * 16), the last leaf filled up with its last point, and boxes
     (6, leaves): three lower, three upper bounds."""
     n = points.shape[0]
     for leaf in range(boxes.shape[1]):
@@ -107,73 +108,100 @@ def leaves(points, order, columns, boxes):  # pragma: no cover
 
 
 @_compiled
-def _compare(qx, qy, qz, targets, leaf, nearest, where):  # pragma: no cover
-    """A leaf of targets, four at a time, against one of queries; the first of equals wins, so a filled-up lane never
-    does. Returns the largest of the nearest distances."""
-    for first in range(leaf * LEAF, (leaf + 1) * LEAF, 4):
-        ax, bx, cx, dx = targets[0, first], targets[0, first + 1], targets[0, first + 2], targets[0, first + 3]
-        ay, by, cy, dy = targets[1, first], targets[1, first + 1], targets[1, first + 2], targets[1, first + 3]
-        az, bz, cz, dz = targets[2, first], targets[2, first + 1], targets[2, first + 2], targets[2, first + 3]
-        place = np.int32(first)
+def _compare(lanes, targets, leaf):  # pragma: no cover
+    """A leaf of targets, eight at a time, against the lanes of `_search`; the first of equals wins, so a filled-up one
+    never does."""
+    for first in range(leaf * LEAF, (leaf + 1) * LEAF, 8):
+        ax, ay, az, at_a = targets[0, first], targets[1, first], targets[2, first], np.float32(first)
+        bx, by, bz, at_b = targets[0, first + 1], targets[1, first + 1], targets[2, first + 1], np.float32(first + 1)
+        cx, cy, cz, at_c = targets[0, first + 2], targets[1, first + 2], targets[2, first + 2], np.float32(first + 2)
+        dx, dy, dz, at_d = targets[0, first + 3], targets[1, first + 3], targets[2, first + 3], np.float32(first + 3)
+        ex, ey, ez, at_e = targets[0, first + 4], targets[1, first + 4], targets[2, first + 4], np.float32(first + 4)
+        fx, fy, fz, at_f = targets[0, first + 5], targets[1, first + 5], targets[2, first + 5], np.float32(first + 5)
+        gx, gy, gz, at_g = targets[0, first + 6], targets[1, first + 6], targets[2, first + 6], np.float32(first + 6)
+        hx, hy, hz, at_h = targets[0, first + 7], targets[1, first + 7], targets[2, first + 7], np.float32(first + 7)
         for lane in range(LEAF):
-            x = qx[lane]
-            y = qy[lane]
-            z = qz[lane]
+            x = lanes[2 * LEAF + lane]
+            y = lanes[3 * LEAF + lane]
+            z = lanes[4 * LEAF + lane]
             a = (x - ax) * (x - ax) + (y - ay) * (y - ay) + (z - az) * (z - az)
             b = (x - bx) * (x - bx) + (y - by) * (y - by) + (z - bz) * (z - bz)
             c = (x - cx) * (x - cx) + (y - cy) * (y - cy) + (z - cz) * (z - cz)
             d = (x - dx) * (x - dx) + (y - dy) * (y - dy) + (z - dz) * (z - dz)
-            ab = b if b < a else a
-            at_ab = place + np.int32(1) if b < a else place
-            cd = d if d < c else c
-            at_cd = place + np.int32(3) if d < c else place + np.int32(2)
-            least = cd if cd < ab else ab
-            at = at_cd if cd < ab else at_ab
-            where[lane] = at if least < nearest[lane] else where[lane]
-            nearest[lane] = least if least < nearest[lane] else nearest[lane]
-    worst = nearest[0]
-    for lane in range(1, LEAF):
-        worst = max(worst, nearest[lane])
+            e = (x - ex) * (x - ex) + (y - ey) * (y - ey) + (z - ez) * (z - ez)
+            f = (x - fx) * (x - fx) + (y - fy) * (y - fy) + (z - fz) * (z - fz)
+            g = (x - gx) * (x - gx) + (y - gy) * (y - gy) + (z - gz) * (z - gz)
+            h = (x - hx) * (x - hx) + (y - hy) * (y - hy) + (z - hz) * (z - hz)
+            ab, at_ab = (b, at_b) if b < a else (a, at_a)
+            cd, at_cd = (d, at_d) if d < c else (c, at_c)
+            ef, at_ef = (f, at_f) if f < e else (e, at_e)
+            gh, at_gh = (h, at_h) if h < g else (g, at_g)
+            ad, at_ad = (cd, at_cd) if cd < ab else (ab, at_ab)
+            eh, at_eh = (gh, at_gh) if gh < ef else (ef, at_ef)
+            least, at = (eh, at_eh) if eh < ad else (ad, at_ad)
+            known, where = lanes[lane], lanes[LEAF + lane]
+            lanes[lane] = least if least < known else known
+            lanes[LEAF + lane] = at if least < known else where
+
+
+@_compiled
+def _farthest(lanes):  # pragma: no cover
+    worst = np.float32(0)
+    for lane in range(LEAF):
+        worst = lanes[lane] if lanes[lane] > worst else worst
     return worst
 
 
 @_compiled
-def _search(queries, query_boxes, targets, target_boxes, best, found):  # pragma: no cover
-    """For each query lane the squared distance to, and the place of, its nearest target; `found` comes with places to
-    begin at, any that are."""
+def _search(queries, query_boxes, targets, target_boxes, best, found, known):  # pragma: no cover
+    """For each query the squared distance to, and the place of, its nearest target. `found` comes with places to begin
+    at: the neighbours of an earlier pass where they are `known`, else any.
+
+    What a leaf of queries works on lies in one array each: `lanes` holds five rows of their squared distances, places
+    (as float32, exact up to 2^24) and coordinates, `edges` seven of the boxes' bounds and their squared distances. The
+    compiler need not ask then whether they overlap.
+    """
     count = target_boxes.shape[1]
-    bounds = np.empty(count, np.float32)
+    zero = np.float32(0)
+    lanes = np.empty(5 * LEAF, np.float32)
+    edges = np.empty(7 * count, np.float32)
+    near = np.empty(count + 1, np.int32)
+    for side in range(6):
+        for t in range(count):
+            edges[side * count + t] = target_boxes[side, t]
     for q in range(query_boxes.shape[1]):
-        lanes = slice(q * LEAF, (q + 1) * LEAF)
-        nearest = best[lanes]
-        where = found[lanes]
-        qx = queries[0, lanes]
-        qy = queries[1, lanes]
-        qz = queries[2, lanes]
         for lane in range(LEAF):
-            at = where[lane]
-            x = qx[lane] - targets[0, at]
-            y = qy[lane] - targets[1, at]
-            z = qz[lane] - targets[2, at]
-            nearest[lane] = x * x + y * y + z * z
-        lowest = _FAR
+            at = found[q * LEAF + lane]
+            qx, qy, qz = queries[0, q * LEAF + lane], queries[1, q * LEAF + lane], queries[2, q * LEAF + lane]
+            x, y, z = qx - targets[0, at], qy - targets[1, at], qz - targets[2, at]
+            lanes[lane] = x * x + y * y + z * z
+            lanes[LEAF + lane] = np.float32(at)
+            lanes[2 * LEAF + lane] = qx
+            lanes[3 * LEAF + lane] = qy
+            lanes[4 * LEAF + lane] = qz
+        low_x, low_y, low_z = query_boxes[0, q], query_boxes[1, q], query_boxes[2, q]
+        high_x, high_y, high_z = query_boxes[3, q], query_boxes[4, q], query_boxes[5, q]
         for t in range(count):
-            total = np.float32(0)
-            for axis in range(3):
-                low = target_boxes[axis, t] - query_boxes[3 + axis, q]
-                high = query_boxes[axis, q] - target_boxes[3 + axis, t]
-                apart = max(max(low, high), np.float32(0))
-                total += apart * apart
-            bounds[t] = total
-            lowest = min(lowest, total)
-        t = 0
-        while bounds[t] > lowest:
-            t += 1
-        worst = _compare(qx, qy, qz, targets, t, nearest, where)
-        bounds[t] = _FAR
+            x = max(max(edges[t] - high_x, low_x - edges[3 * count + t]), zero)
+            y = max(max(edges[count + t] - high_y, low_y - edges[4 * count + t]), zero)
+            z = max(max(edges[2 * count + t] - high_z, low_z - edges[5 * count + t]), zero)
+            edges[6 * count + t] = x * x + y * y + z * z
+        if not known:
+            nearest = 0
+            for t in range(1, count):
+                nearest = t if edges[6 * count + t] < edges[6 * count + nearest] else nearest
+            _compare(lanes, targets, nearest)
+            edges[6 * count + nearest] = _FAR
+        worst = _farthest(lanes)
+        wanted = 0
         for t in range(count):
-            if bounds[t] < worst:
-                worst = _compare(qx, qy, qz, targets, t, nearest, where)
+            near[wanted] = t
+            wanted += edges[6 * count + t] < worst
+        for i in range(wanted):
+            _compare(lanes, targets, near[i])
+        for lane in range(LEAF):
+            best[q * LEAF + lane] = lanes[lane]
+            found[q * LEAF + lane] = np.int32(lanes[LEAF + lane])
 
 
 @_compiled
@@ -192,7 +220,7 @@ def _sorted(points):  # pragma: no cover
 def _nearest(query_columns, query_boxes, columns, boxes):  # pragma: no cover
     best = np.empty(query_columns.shape[1], np.float32)
     found = np.zeros(query_columns.shape[1], np.int32)
-    _search(query_columns, query_boxes, columns, boxes, best, found)
+    _search(query_columns, query_boxes, columns, boxes, best, found, False)
     return best, found
 
 
@@ -212,7 +240,7 @@ def pairs(a, b, forth, back, forth_index, back_index):  # pragma: no cover
 
 
 @_compiled
-def _follow(points, cloud_columns, cloud_boxes, n, order, found, found_back, gradient):  # pragma: no cover
+def _follow(points, cloud_columns, cloud_boxes, n, order, found, found_back, known, gradient):  # pragma: no cover
     """The Chamfer distance of a sorted cloud of n points to points (m, 3) in an order, and its gradient (m, 3)."""
     m = points.shape[0]
     boxes = np.empty((6, found_back.size // LEAF), np.float32)
@@ -220,7 +248,7 @@ def _follow(points, cloud_columns, cloud_boxes, n, order, found, found_back, gra
     best = np.empty(max(found.size, found_back.size), np.float32)
     leaves(points, order, columns, boxes)
 
-    _search(cloud_columns, cloud_boxes, columns, boxes, best, found)
+    _search(cloud_columns, cloud_boxes, columns, boxes, best, found, known)
     forth = 0.0
     gradient[:] = 0
     for i in range(n):
@@ -229,7 +257,7 @@ def _follow(points, cloud_columns, cloud_boxes, n, order, found, found_back, gra
         for axis in range(3):
             gradient[nearest, axis] += np.float32(2 / n) * (points[nearest, axis] - cloud_columns[axis, i])
 
-    _search(columns, boxes, cloud_columns, cloud_boxes, best, found_back)
+    _search(columns, boxes, cloud_columns, cloud_boxes, best, found_back, known)
     back = 0.0
     for j in range(m):
         back += best[j]
@@ -249,15 +277,25 @@ def chamfer_gradient(clouds, decoded, distances, gradients):  # pragma: no cover
         found = np.zeros(cloud_columns.shape[1], np.int32)
         found_back = np.zeros((m + LEAF - 1) // LEAF * LEAF, np.int32)
         distances[item] = _follow(
-            decoded[item], cloud_columns, cloud_boxes, n, order, found, found_back, gradients[item]
+            decoded[item], cloud_columns, cloud_boxes, n, order, found, found_back, False, gradients[item]
         )
 
 
 @_compiled
-def prepare(clouds, columns, boxes):  # pragma: no cover
-    """Sort the clouds (B, n, 3) that `follow` compares with: columns (B, 3, leaves * 32), boxes (B, 6, leaves)."""
+def arranged(clouds, ordered):  # pragma: no cover
+    order = np.empty(clouds.shape[1], np.int32)
+    columns = np.empty((3, clouds.shape[1]), np.float32)
     for item in range(clouds.shape[0]):
-        _, columns[item], boxes[item] = _sorted(clouds[item])
+        sort(clouds[item], order, columns)
+        ordered[item] = columns.T
+
+
+@_compiled
+def prepare(clouds, columns, boxes):  # pragma: no cover
+    """Leaves of the clouds (B, n, 3) that `follow` compares with: columns (B, 3, leaves * 16), boxes (B, 6, leaves)."""
+    order = np.arange(clouds.shape[1]).astype(np.int32)
+    for item in range(clouds.shape[0]):
+        leaves(clouds[item], order, columns[item], boxes[item])
 
 
 @_compiled
@@ -268,8 +306,9 @@ def follow(n, columns, boxes, decoded, afresh, orders, found, found_back, distan
         if afresh:
             sort(decoded[item], orders[item], np.empty((3, decoded.shape[1]), np.float32))
         distances[item] = _follow(
-            decoded[item], columns[item], boxes[item], n, orders[item], found[item], found_back[item], gradients[item]
-        )
+            decoded[item], columns[item], boxes[item], n, orders[item], found[item], found_back[item], not afresh,
+            gradients[item],
+        )  # fmt: skip
 
 
 @_compiled
@@ -308,4 +347,4 @@ class Follower:
         return distances, gradients
 
 
-RESORT = 8  # calls after which the points have moved so far that their leaves are cut anew
+RESORT = 16  # calls after which the points have moved so far that their leaves are cut anew

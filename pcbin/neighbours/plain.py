@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 F = TypeVar("F", np.float32, np.float64)
 Points = NDArray[np.float32]
+LEAF = 16  # points of which `arranged` leaves the order as it comes
 ROWS = 128  # of 2,048 distances each: 1 MB, which stays in the processor's cache
 
 
@@ -47,6 +48,19 @@ class Follower:
         distances, gradients = np.empty(len(decoded), np.float32), np.empty_like(decoded)
         chamfer_gradient(self._clouds, decoded, distances, gradients)
         return distances, gradients
+
+
+def arranged(clouds: Points, ordered: Points) -> None:
+    for cloud, out in zip(clouds, ordered, strict=True):
+        out[:] = cloud
+        waiting = [out]
+        while waiting:
+            points = waiting.pop()
+            middle = -(-len(points) // LEAF) // 2 * LEAF
+            if middle:
+                axis = np.ptp(points, axis=0).argmax()
+                points[:] = points[np.argpartition(points[:, axis], middle)]
+                waiting += [points[:middle], points[middle:]]
 
 
 def basis_vectors(clouds: Points, basis: Points, vectors: Points) -> None:

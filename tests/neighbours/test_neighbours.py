@@ -76,6 +76,28 @@ def test_a_follower_finds_the_same_as_a_search_from_nothing() -> None:
 
 
 @pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("n", [1, 17, 300, 2048])
+def test_arranged_points_are_the_same_and_spread_evenly(n: int) -> None:
+    a = clouds(14, 2, n)
+    ordered = neighbours.arranged(a)
+    for one, other in zip(a, ordered, strict=True):
+        np.testing.assert_array_equal(one[np.lexsort(one.T)], other[np.lexsort(other.T)])
+    if n == 2048:
+        of_some, of_others = (neighbours.chamfer(a, some[:, ::4]) for some in (ordered, a))
+        assert of_some.mean() < 0.97 * of_others.mean()
+
+
+def test_backends_arrange_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = clouds(15, 3, 1000)
+    leaves = []
+    for module in (plain, compiled):
+        monkeypatch.setattr(neighbours, "backend", lambda module=module: module)
+        ordered = neighbours.arranged(a)[:, : 1000 // 16 * 16].reshape(3, -1, 16, 3)
+        leaves.append(np.sort(ordered, axis=2))
+    np.testing.assert_array_equal(*leaves)
+
+
+@pytest.mark.usefixtures("backend")
 def test_basis_vectors_lead_to_the_nearest_point() -> None:
     a, basis = clouds(6, 4, 500), clouds(7, 1, 130)[0]
     vectors = neighbours.basis_vectors(a, basis)
