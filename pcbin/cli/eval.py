@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,31 +27,36 @@ by_label = click.option("--by-label", is_flag=True, help="A line for every label
 data = click.argument("data", nargs=-1, required=True, type=o.readable)
 
 
-@o.verb(click.argument("model"), data, split, only, first, o.effort, o.bits, emd, by_label, reading_options)
+@o.verb(
+    click.argument("model"), data, split, only, first, o.effort, o.bits, emd, by_label, o.jobs, o.engine, reading_options
+)  # fmt: skip
 def command(
-    model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, effort: int,
-    bits: int | None, emd: int, by_label: bool, reading: Options,
+    model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, by_label: bool,
+    reading: Options, **options: Any,
 ) -> None:  # fmt: skip
-    """Measure MODEL (a name or a file) on DATA: CD, EMD, F-score and D1 PSNR, each beside the noise floor.
+    """Measure MODEL (a name or a file) on DATA, paths or URLs: CD, EMD, F-score and D1 PSNR, each beside the noise
+    floor.
 
     CD is the mean form, both directions added; the sum form is 2,048 times that. Each cloud is held at 4,096 points:
     one random half is coded and compared with its decode, the other half gives the floor.
     """
     try:
         from pcbin.train.evaluate import evaluate, table
-        from pcbin.train.pools import load
+        from pcbin.train.pools import blocks
     except ImportError as error:
         raise ExtraError.of("train", error.name or "numba") from None
+    from pcbin.codec import BATCH
     from pcbin.model import load as load_model
+    from pcbin.pipeline.encode import Skipped
 
-    loaded = load_model(model)
-    sources = load(data, only, reading)
-    if split != "all":
-        sources = [source.part(split) for source in sources]
-    if first is not None:
-        sources = [source.slice(0, first) for source in sources]
-    sources = [source for source in sources if len(source)]
-    if not sources:
+    skipped: list[Skipped] = []
+
+    def tell(name: str, cause: str) -> None:
+        skipped.append(Skipped(name, cause))
+
+    sources = blocks(data, BATCH, only, reading, split=split, first=first, tell=tell)
+    result = evaluate(load_model(model), sources, tell=tell, **options)
+    if not result:
         raise TrainingError(f"no cloud of {', '.join(data)} is in the {split} split", remedy="use --split all")
-    result = evaluate(loaded, sources, effort=effort, bits=bits, emd=emd)
     report.show(result, table(result, labels=by_label).splitlines())
+    report.complain(skipped, "measured")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pcbin import metrics
+from pcbin import engines, metrics
 from pcbin.codec import BATCH, Codec
 from pcbin.effort import DEFAULT_EFFORT
 from pcbin.model import Model
-from pcbin.train.pools import Pool
+from pcbin.train.pools import Pool, Tell
 from pcbin.train.splits import halves
 
 Clouds = NDArray[np.float32]
+Values = NDArray[np.float64]
 F_SCORE_AT = 0.02
 EMD_SAMPLE = 24
 
@@ -47,48 +51,102 @@ def reconstructors(
     return ways
 
 
+@dataclass(frozen=True)
+class EvalPlan:
+    """What to measure, and how hard to search; EMD of the first `emd` clouds of each source alone."""
+
+    model: Model
+    effort: int
+    bits: int | None
+    emd: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Clouds of one source, their labels (n,), and by way and measure their values (n,), NaN where not measured; or
+    the names of clouds that could not be, and why."""
+
+    source: str
+    labels: NDArray[np.str_]
+    values: dict[str, dict[str, Values]]
+    skipped: Sequence[str] = ()
+    cause: str = ""
+
+
 def evaluate(
     model: Model,
-    sources: Sequence[Pool],
+    sources: Iterable[Pool],
     *,
     effort: int = DEFAULT_EFFORT,
     bits: int | None = None,
     emd: int = EMD_SAMPLE,
+    engine: str = "local",
+    jobs: int = 1,
+    tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Reconstruct a random half of each cloud and compare it with that half; the other half gives the floor.
+
+    `sources` are whole, or come in blocks of BATCH (`pools.blocks`). They are measured by an `engine`, as for
+    `pcbin.compress`, with the same result, and taken as its workers get free. Clouds that went with a worker that died
+    are given to `tell`: their names, and why.
 
     Returns {way: {"all" or source or "source/label": {measure: mean, ..., "n": count}}} with "floor" among the
     ways; `emd`, measured on that many clouds of each source, stands in the rows of the sources alone. CD in mean
     form, EMD mean distance, both in units of the unit sphere's radius.
     """
-    ways = reconstructors(model, effort, bits)
-    rows: dict[str, list[tuple[Pool, int, dict[str, float]]]] = {way: [] for way in (*ways, "floor")}
-    work = [(source, start) for source in sources for start in range(0, len(source), BATCH)]
-    for source, start in work:
-        clouds, others = halves(source.points[start : start + BATCH])
-        for way in rows:
-            decoded = others if way == "floor" else ways[way](clouds)
-            for index, row in enumerate(measures(clouds, decoded), start):
-                if index < emd:
-                    row["emd"] = metrics.emd(clouds[index - start], decoded[index - start])
-                rows[way].append((source, index, row))
-    return {way: _grouped(measured) for way, measured in rows.items()}
+    plan, work = EvalPlan(model, effort, bits, emd), engines.engine(engine, jobs)
+    reconstructors(model, effort, bits)  # refuses what the model does not make
+    parts = (source.slice(start, start + BATCH) for source in sources for start in range(0, len(source), BATCH))
+    gathered: dict[str, dict[str, _Group]] = {}
+    for found in work(partial(measure_part, plan), parts, _lost):
+        for name in found.skipped:
+            if tell is not None:
+                tell(name, found.cause)
+        labels = dict.fromkeys(found.labels.tolist())
+        here = {"all": slice(None), found.source: slice(None)}
+        chosen = here | {f"{found.source}/{label}": found.labels == label for label in labels}
+        for way, values in found.values.items():
+            groups = gathered.setdefault(way, {})
+            for key, part in chosen.items():
+                groups.setdefault(key, _Group()).add(values, part)
+    return {way: {key: group.means() for key, group in groups.items()} for way, groups in gathered.items()}
 
 
-def _grouped(measured: list[tuple[Pool, int, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    groups: dict[str, list[dict[str, float]]] = {"all": []}
-    for source, index, row in measured:
-        label = str(source.labels[index])
-        for key in ("all", source.name, f"{source.name}/{label}"):
-            groups.setdefault(key, []).append(row)
-    return {key: _means(rows) for key, rows in groups.items()}
+def measure_part(plan: EvalPlan, part: Pool) -> Iterator[Measured]:
+    """Measure some clouds of a source, BATCH or the last ones."""
+    clouds, others = halves(part.points)
+    ways = reconstructors(plan.model, plan.effort, plan.bits)
+    values: dict[str, dict[str, Values]] = {}
+    for way in (*ways, "floor"):
+        decoded = others if way == "floor" else ways[way](clouds)
+        rows = list(measures(clouds, decoded))
+        values[way] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        emds = np.full(len(part), np.nan)
+        for i in range(min(len(part), max(0, plan.emd - part.before))):
+            emds[i] = metrics.emd(clouds[i], decoded[i])
+        values[way]["emd"] = emds
+    yield Measured(part.name, part.labels, values)
 
 
-def _means(rows: list[dict[str, float]]) -> dict[str, float]:
-    keys = dict.fromkeys(key for row in rows for key in row)
-    means = {key: float(np.mean([row[key] for row in rows if key in row])) for key in keys}
-    means["cd_median"] = float(np.median([row["cd"] for row in rows]))
-    return means | {"n": len(rows)}
+def _lost(part: Pool, cause: str) -> Measured:
+    return Measured(part.name, part.labels[:0], {}, part.names.tolist(), cause)
+
+
+class _Group:
+    """Gathers the values of a group of clouds, eight bytes for each."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, array[float]] = {}
+
+    def add(self, values: Mapping[str, Values], part: slice | NDArray[np.bool_]) -> None:
+        for name, some in values.items():
+            self._values.setdefault(name, array("d")).frombytes(some[part].tobytes())
+
+    def means(self) -> dict[str, float]:
+        values = {name: np.frombuffer(some) for name, some in self._values.items()}
+        known = {name: some[~np.isnan(some)] if name == "emd" else some for name, some in values.items()}
+        means = {name: float(some.mean()) for name, some in known.items() if len(some)}
+        return means | {"cd_median": float(np.median(values["cd"])), "n": len(values["cd"])}
 
 
 def table(result: dict[str, Any], *, labels: bool = False) -> str:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import pcbin.cli
 from pcbin import files
 from pcbin.codec import Codec
-from pcbin.errors import ModelError, OutputError, TrainingError, UsageError
+from pcbin.errors import ModelError, OutputError, PartialError, TrainingError, UsageError
 from pcbin.model import load
 from pcbin.neighbours import chamfer
 
@@ -146,6 +146,10 @@ def test_eval_prints_every_measure_beside_the_floor(run, scans, tiny_model):
     assert table.count("floor") == 2 + 1  # two groups, and the heading's "x floor"
     with pytest.raises(TrainingError, match="--split all"):
         run("eval", tiny_model, scans, "--first", 0)
+    (scans / "broken.ply").write_text("ply\n")
+    with pytest.raises(PartialError, match=r"measured, but 1 input was skipped .*broken\.ply") as caught:
+        run("eval", tiny_model, scans, "--split", "all", "--emd", 0, "--effort", 0)
+    assert caught.value.exit_code == 10
 
 
 def test_eval_measures_codes_of_any_length(run, scans, grouped_model, make_model):

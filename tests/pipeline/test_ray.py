@@ -15,8 +15,10 @@ import pytest
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # so that all of it keeps to the loopback address
 
 from pcbin import archive, files
+from pcbin.cli import report
+from pcbin.errors import PartialError
 from pcbin.model import load
-from pcbin.pipeline import compress, decompress
+from pcbin.pipeline import compress, decompress, recode
 
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -31,8 +33,8 @@ NODE = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "object_store_memory": 10
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """Two nodes, whose workers see the tests' modules."""
+def cluster(s3: str) -> Iterator[Any]:
+    """Two nodes, whose workers see the tests' modules, and the server of S3."""
     with pytest.MonkeyPatch.context() as patch:
         paths = [str(HERE.parent), str(HERE.parent.parent), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
@@ -105,6 +107,53 @@ def test_decompress(
         assert decompress("a.pcb", engine, format="npy", engine=engine, model=tiny_model).clouds == 12
     for path in sorted((tmp_path / "local").iterdir()):
         assert (tmp_path / "ray" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_every_work_in_s3(
+    cluster: Any, s3: str, scans: Path, tmp_path: Path, tiny_model: Path, other_model: Path
+) -> None:
+    """What is read from a bucket and written to it, as it is here."""
+    from pcbin.train import evaluate, pools
+
+    s3fs = pytest.importorskip("s3fs")
+    fs = s3fs.S3FileSystem()
+    fs.mkdir("of-ray")
+    fs.put(str(scans), "of-ray/in", recursive=True)
+    bucket = "s3://of-ray"
+    asked: dict[str, Any] = {"effort": 0, "model": other_model, "before": tiny_model}
+    assert compress(f"{bucket}/in", f"{bucket}/a.pcb", model=tiny_model, effort=0, engine="ray").clouds == 12
+    assert recode(f"{bucket}/a.pcb", f"{bucket}/b.pcb", engine="ray", **asked).clouds == 12
+    done = decompress(f"{bucket}/b.pcb", f"{bucket}/out", model=other_model, engine="ray", resume=True)
+    assert (done.clouds, done.skipped) == (12, [])
+    compress(scans, tmp_path / "a.pcb", model=tiny_model, effort=0)
+    recode(tmp_path / "a.pcb", tmp_path / "b.pcb", **asked)
+    decompress(tmp_path / "b.pcb", tmp_path / "out", model=other_model)
+    fs.invalidate_cache()
+    assert sorted(fs.ls("of-ray")) == [f"of-ray/{name}" for name in ("a.pcb", "b.pcb", "in", "out")]
+    for path in (tmp_path / "a.pcb", tmp_path / "b.pcb", *sorted((tmp_path / "out").iterdir())):
+        assert fs.cat(f"of-ray/{path.relative_to(tmp_path)}") == path.read_bytes()
+    here = evaluate.evaluate(load(tiny_model), pools.load([scans]), effort=0, emd=1)
+    there = pools.blocks([f"{bucket}/in"], 5)
+    assert evaluate.evaluate(load(tiny_model), there, effort=0, emd=1, engine="ray") == here | {
+        way: {key.replace("scans", "in"): row for key, row in groups.items()} for way, groups in here.items()
+    }
+
+
+def test_a_worker_out_of_memory(cluster: Any, scans: Path, tmp_path: Path, tiny_model: Path) -> None:
+    """As the kernel ends one, and as Python tells; the rest goes on, and the exit code says so."""
+    for model, cause in (
+        (spread_work.Greedy(load(tiny_model).weights), "its worker died 4 times (killed, or its node went away)"),
+        (spread_work.Bounded(load(tiny_model).weights), "its worker failed (MemoryError: "),
+    ):
+        files.write(scans / "04.npy", np.full((10, 3), 5.0), overwrite=True)
+        options: dict[str, Any] = {"model": model, "effort": 0, "up": "z", "distortion": False, "engine": "ray"}
+        summary = compress(scans, tmp_path / "out.pcb", overwrite=True, **options)
+        assert summary.clouds == 10
+        assert [Path(item.path).name for item in summary.skipped] == ["04.npy", "05.npy"]
+        assert summary.skipped[0].cause.startswith(cause)
+        with pytest.raises(PartialError, match=r"out\.pcb is complete, but 2 inputs were skipped") as raised:
+            report.summed(summary)
+        assert raised.value.exit_code == 10
 
 
 def test_a_shard_that_always_fails(cluster: Any, scans: Path, tmp_path: Path, tiny_model: Path) -> None:
