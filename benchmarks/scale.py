@@ -1,7 +1,8 @@
 """What verbs cost on large archives, and compressing large collections: python benchmarks/scale.py [--records 1000000]
 
 Archives of generated records (random codes, names, distortions, one in ten with a label), of so many and of a tenth;
-each verb in a process of its own: its time by the clock and of the processor, and its peak memory. `--compress N`
+each verb in a process of its own: its time by the clock and of the processor, and its peak memory, with and without
+what is mapped from files. `--compress N`
 compresses N boxes of 4,096 points instead, by each engine, and tells clouds a second and the peak memory of the process
 that was called; `--price` computes from figures what a billion clouds cost.
 """
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,15 +52,40 @@ def write(path: Path, first: int, n: int) -> None:
             )
 
 
-def verb(*arguments: str) -> tuple[float, float, float]:
-    """Seconds by the clock and of the processor, and peak MB, of a verb in a fresh process."""
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock and of the processor, and peak MB, of a verb in a fresh process: `own` without pages that
+    are mapped from files, which the system takes back when it needs them."""
+
+    clock: float
+    processor: float
+    peak: float
+    own: float
+
+
+def verb(*arguments: str) -> Cost:
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, __file__, "--verb", *arguments], capture_output=True, text=True)
-    clock = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(f"pcbin {' '.join(arguments)}: {done.stderr[-500:]}")
-    processor, peak = map(float, done.stderr.split()[-2:])
-    return clock, processor, peak
+    command = [sys.executable, __file__, "--verb", *arguments]
+    own = 0.0
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        while process.poll() is None:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, StopIteration):
+                own = max(own, status(process.pid, "RssAnon"))
+            time.sleep(0.01)
+        clock = time.perf_counter() - started
+        said.seek(0)
+        told = said.read()
+    if process.returncode:
+        raise SystemExit(f"pcbin {' '.join(arguments)}: {told[-500:]}")
+    processor, peak = map(float, told.split()[-2:])
+    return Cost(clock, processor, peak, own)
+
+
+def status(process: int | str, key: str) -> float:
+    """MB that the system tells of a process."""
+    with open(f"/proc/{process}/status") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
 
 
 def run_verb(arguments: list[str]) -> None:
@@ -67,12 +94,10 @@ def run_verb(arguments: list[str]) -> None:
 
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.suppress(PartialError):
         pcbin.main(arguments, prog_name="pcbin", standalone_mode=False)
-    with open("/proc/self/status") as status:
-        peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
-    print(time.process_time(), peak, file=sys.stderr)
+    print(time.process_time(), status("self", "VmHWM"), file=sys.stderr)
 
 
-def verbs(folder: Path, n: int) -> Iterator[tuple[str, tuple[float, float, float]]]:
+def verbs(folder: Path, n: int) -> Iterator[tuple[str, Cost]]:
     halves = [folder / "a.pcb", folder / "b.pcb"]
     for part, path in enumerate(halves):
         write(path, part * (n // 2), n // 2)
@@ -97,14 +122,15 @@ def table(records: int) -> None:
     few = records // 10
     with tempfile.TemporaryDirectory() as folder:
         small = dict(verbs(Path(folder), few))
-    print(f"| | {records:,}: s | of the processor | peak MB | {few:,}: s | peak MB | bytes for each record more |")
-    print("|---|---|---|---|---|---|---|")
+    columns = "s | of the processor | peak MB | own"
+    print(f"| | {records:,}: {columns} | {few:,}: {columns} | bytes for each record more | own |")
+    print("|---" * 11 + "|")
     with tempfile.TemporaryDirectory() as folder:
-        for title, (clock, processor, peak) in verbs(Path(folder), records):
-            before, _, less = small[title]
-            growth = (peak - less) * 1024**2 / (records - few)
-            row = f"{clock:.1f} | {processor:.1f} | {peak:.0f} | {before:.1f} | {less:.0f} | {growth:.0f}"
-            print(f"| {title} | {row} |", flush=True)
+        for title, cost in verbs(Path(folder), records):
+            less = small[title]
+            parts = [f"{c.clock:.1f} | {c.processor:.1f} | {c.peak:.0f} | {c.own:.0f}" for c in (cost, less)]
+            growth = [(a - b) * 1024**2 / (records - few) for a, b in ((cost.peak, less.peak), (cost.own, less.own))]
+            print(f"| {title} | {' | '.join(parts)} | {growth[0]:.0f} | {growth[1]:.0f} |", flush=True)
 
 
 def compress(clouds: int) -> None:
@@ -129,8 +155,8 @@ def compress(clouds: int) -> None:
             for count in (clouds // 4, clouds):
                 out = str(root / f"{title.replace(' ', '')}{count}.pcb")
                 asked = ("--up", "z", "--effort", "0", "--quiet", *options)
-                clock, _, peak = verb("compress", str(root / f"{count}"), out, *asked)
-                print(f"| {title} | {count:,} | {count / clock:.0f} | {peak:.0f} |", flush=True)
+                cost = verb("compress", str(root / f"{count}"), out, *asked)
+                print(f"| {title} | {count:,} | {count / cost.clock:.0f} | {cost.peak:.0f} |", flush=True)
 
 
 def price(rate: float, dollars: float, size: float, merged: float) -> None:

@@ -5,7 +5,10 @@ Knows codes and labels, and of a mixture model its classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +23,24 @@ BLOCK = 1 << 15
 DECODED = 256  # clouds decoded at a time
 
 Vectors = Callable[[Codes], NDArray[np.float32]]
+Numbers = NDArray[np.integer]
 
 
 def _bits(codes: Codes) -> NDArray[np.float32]:
     return bits.unpack(codes).astype(np.float32)
 
 
-def k_means(codes: Codes, k: int, *, vectors: Vectors = _bits, seed: int = 0, tries: int = 4) -> NDArray[np.int64]:
-    """Lloyd's k-means on the bits of codes (n, 16), or on what `vectors` makes of them, (n, size), from k-means++ seeds
-    (Arthur and Vassilvitskii, SODA 2007), the best of several tries, largest cluster first.
+def k_means(codes: Codes, k: int, *, vectors: Vectors = _bits, seed: int = 0, tries: int = 4) -> Numbers:
+    """Clusters (n,) of codes (n, 16), in the smallest type that holds their numbers: Lloyd's k-means on bits, or on
+    what `vectors` makes of codes, (n, size), from k-means++ seeds (Arthur and Vassilvitskii, SODA 2007), the best of
+    several tries.
 
     Of many codes a random 20,000 give the means, and all are assigned. Raises UsageError unless k is from 1
     to the number of different codes.
     """
     rng = np.random.default_rng(seed)
-    chosen = codes[np.sort(rng.permutation(len(codes))[:ENOUGH])]
+    some = min(len(codes), ENOUGH)
+    chosen = codes[np.sort(rng.choice(len(codes), some, replace=False, shuffle=False))]
     different = len(np.unique(chosen, axis=0))
     if not 1 <= k <= different:
         raise UsageError(f"cannot make {k} clusters of {different} different codes", remedy="choose another k")
@@ -43,38 +49,92 @@ def k_means(codes: Codes, k: int, *, vectors: Vectors = _bits, seed: int = 0, tr
     return _assign(codes, min(runs, key=lambda run: run[1])[0], vectors)
 
 
-def mixture_classes(model: Model, count: int, clouds: Callable[[range], NDArray[np.float32]]) -> NDArray[np.int64]:
+def mixture_classes(model: Model, count: int, clouds: Callable[[range], NDArray[np.float32]]) -> Numbers:
     """The likeliest class (count,) of each of so many clouds under a mixture model's q(y|x); `clouds` gives those with
     some of their numbers.
 
     Raises ModelError when the model's latents are no mixture.
     """
-    found = np.empty(count, np.int64)
+    found = np.empty(count, np.uint16)
     for start in range(0, count, DECODED):
         part = range(start, min(start + DECODED, count))
         found[part.start : part.stop] = model.classes(clouds(part))
     return found
 
 
-def by_size(codes: Codes, assignment: NDArray[np.int64], *, vectors: Vectors = _bits) -> list[NDArray[np.int64]]:
-    """The members of every cluster, the largest cluster first, in each the code nearest its mean (the
-    medoid) first and the others as they come. Clusters without members are left out."""
-    clusters = [np.flatnonzero(assignment == cluster) for cluster in np.unique(assignment)]
-    for members in clusters:
-        blocks = [codes[members[start : start + BLOCK]] for start in range(0, len(members), BLOCK)]
-        total = sum(vectors(block).sum(axis=0, dtype=np.float64) for block in blocks)
-        mean = (total / len(members)).astype(np.float32)[None]
-        medoid = np.concatenate([_squared(vectors(block), mean)[:, 0] for block in blocks]).argmin()
+@dataclass(frozen=True)
+class Clusters(Sequence[NDArray[np.int64]]):
+    """Groups of codes, the largest first: the number (n,) of each code's, and of every group its size and its medoid,
+    the code nearest its mean. As a sequence, the members of every group, in each the medoid first and the others as
+    they come."""
+
+    assignment: Numbers
+    sizes: list[int]
+    medoids: list[int]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @overload
+    def __getitem__(self, number: int) -> NDArray[np.int64]: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[NDArray[np.int64]]: ...
+    def __getitem__(self, number: int | slice) -> NDArray[np.int64] | list[NDArray[np.int64]]:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        number = range(len(self))[number]
+        members = np.flatnonzero(self.assignment == number)
+        medoid = np.searchsorted(members, self.medoids[number])
         members[: medoid + 1] = np.roll(members[: medoid + 1], 1)
-    return sorted(clusters, key=len, reverse=True)
+        return members
 
 
-def purity(assignment: NDArray[np.int64], labels: Sequence[str]) -> float:
+def by_size(codes: Codes, assignment: Numbers, *, vectors: Vectors = _bits) -> Clusters:
+    """The clusters that an assignment (n,) of codes makes; those without members are left out."""
+    count = int(assignment.max(initial=0)) + 1
+    sizes = np.zeros(count, np.int64)
+    total: NDArray[np.float64] | float = 0.0
+    for part in _blocks(codes):
+        order, starts, present = _runs(assignment[part])
+        sizes[present] += np.diff(starts, append=len(order))
+        points = vectors(codes[part])
+        sums = np.zeros((count, points.shape[1]))
+        sums[present] = np.add.reduceat(points[order], starts, axis=0, dtype=np.float64)
+        total = total + sums
+    means = (total / np.maximum(sizes, 1)[:, None]).astype(np.float32)
+    medoids, nearest = np.zeros(count, np.int64), np.full(count, np.inf)
+    for part in _blocks(codes):
+        order, starts, present = _runs(assignment[part])
+        away = np.square(vectors(codes[part]) - means[assignment[part]]).sum(axis=1)
+        least = np.minimum.reduceat(away[order], starts)
+        for cluster in np.flatnonzero(least < nearest[present]).tolist():
+            number, run = present[cluster], order[starts[cluster] :]
+            nearest[number] = least[cluster]
+            medoids[number] = part.start + run[np.flatnonzero(away[run] == least[cluster])[0]]
+    ranked = np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]
+    place = np.zeros(count, np.min_scalar_type(max(len(ranked) - 1, 0)))
+    place[ranked] = np.arange(len(ranked))
+    return Clusters(place[assignment], sizes[ranked].tolist(), medoids[ranked].tolist())
+
+
+def _blocks(codes: Codes) -> Iterator[slice]:
+    return (slice(start, min(start + BLOCK, len(codes))) for start in range(0, len(codes), BLOCK))
+
+
+def _runs(assignment: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64], Numbers]:
+    """An order in which equal numbers lie together, where each of them begins in it, and which they are."""
+    order = np.argsort(assignment, kind="stable")
+    ordered = assignment[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    return order, starts, ordered[starts]
+
+
+def purity(assignment: Numbers, labels: Sequence[str]) -> float:
     """The share of records whose label is the most frequent one of their cluster, 0 to 1."""
     return float(_contingency(assignment, labels).max(axis=1).sum() / len(assignment))
 
 
-def nmi(assignment: NDArray[np.int64], labels: Sequence[str]) -> float:
+def nmi(assignment: Numbers, labels: Sequence[str]) -> float:
     """Normalised mutual information of clusters and labels, 0 to 1: the mutual information over the mean of
     the two entropies; 1 where both have a single class."""
     joint = _contingency(assignment, labels) / len(assignment)
@@ -83,14 +143,16 @@ def nmi(assignment: NDArray[np.int64], labels: Sequence[str]) -> float:
     return float(2 * (both - _entropy(joint.ravel())) / both) if both else 1.0
 
 
-def _contingency(assignment: NDArray[np.int64], labels: Sequence[str]) -> NDArray[np.int64]:
+def _contingency(assignment: Numbers, labels: Sequence[str]) -> NDArray[np.int64]:
     if len(assignment) == 0 or len(assignment) != len(labels):
         raise UsageError(f"{len(labels)} labels do not go with {len(assignment)} records")
-    _, cluster = np.unique(assignment, return_inverse=True)
-    _, label = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
-    counts = np.zeros((cluster.max() + 1, label.max() + 1), np.int64)
-    np.add.at(counts, (cluster, label), 1)
-    return counts
+    numbers = {label: number for number, label in enumerate(sorted(set(labels)))}
+    counts = np.zeros((int(assignment.max()) + 1, len(numbers)), np.int64)
+    told = iter(labels)
+    for start in range(0, len(assignment), BLOCK):
+        some = assignment[start : start + BLOCK]
+        np.add.at(counts, (some, np.array([numbers[label] for label in islice(told, len(some))])), 1)
+    return counts[counts.any(axis=1)]
 
 
 def _entropy(p: NDArray[np.float64]) -> float:
@@ -136,9 +198,9 @@ def _lloyd(
     return centres, float(_squared(points, centres).min(axis=1).mean())
 
 
-def _assign(codes: Codes, centres: NDArray[np.float32], vectors: Vectors) -> NDArray[np.int64]:
+def _assign(codes: Codes, centres: NDArray[np.float32], vectors: Vectors) -> Numbers:
     """The nearest centre (n,) of every code."""
-    assignment = np.empty(len(codes), np.int64)
+    assignment = np.empty(len(codes), np.min_scalar_type(len(centres) - 1))
     for start in range(0, len(codes), BLOCK):
         part = slice(start, start + BLOCK)
         assignment[part] = _squared(vectors(codes[part]), centres).argmin(axis=1)

@@ -160,14 +160,15 @@ class Collection:
     def labels(self, table: Mapping[str, Mapping[str, Any]] | None = None) -> list[str] | None:
         """A label per record: from a table by name where given, else from metadata "label", else the
         directory in its name. None where some record has none of these."""
-        labels = []
+        labels: list[str] = []
+        known: dict[str, str] = {}  # each is held once
         for record in self.archive:
             name = record.name or ""
             row = table.get(name, {}) if table is not None else record.meta or {}
             label = row.get("label") or (name.rpartition("/")[0] if table is None else "")
             if not label:
                 return None
-            labels.append(str(label))
+            labels.append(known.setdefault(str(label), str(label)))
         return labels
 
     def originals(self, directory: PathLike | None = None) -> Originals:
@@ -178,12 +179,8 @@ class Collection:
 
     def where(self, filters: Mapping[str, str]) -> NDArray[np.int64]:
         """The records whose metadata has, for each of these keys, a value (as text) that matches the pattern."""
-        found = []
-        for record in self.archive:
-            meta = record.meta or {}
-            if all(key in meta and fnmatch.fnmatchcase(str(meta[key]), text) for key, text in filters.items()):
-                found.append(record.index)
-        return np.array(found, np.int64)
+        found = (record.index for record in self.archive if _fits(record.meta or {}, filters))
+        return np.fromiter(found, np.int64)
 
     def search(
         self,
@@ -204,14 +201,14 @@ class Collection:
         """
         record = self._record(query)
         itself = -1 if record is None else record.index
-        every = np.arange(len(self.codes)) if among is None else among
-        others = len(every) - int(itself in every)
+        codes = self.codes if among is None else self.codes[among]
+        others = len(codes) - int(itself >= 0 if among is None else itself in among)
         if not 1 <= k <= others:
             raise UsageError(f"has {others} records to find, not {k}", path=self.archive.path, remedy="ask for fewer")
         code, cloud, _ = self.look_up(query, seed, reading)
-        codes = self.codes if among is None else self.codes[among]
-        hits = self.algebra.search(codes, code, min(others, max(k, TOP) if rerank else k) + len(every) - others)
-        hits = replace(hits, indices=every[hits.indices])
+        hits = self.algebra.search(codes, code, min(others, max(k, TOP) if rerank else k) + len(codes) - others)
+        if among is not None:
+            hits = replace(hits, indices=among[hits.indices])
         hits = hits.only(hits.indices != itself)
         if rerank:
             hits = search.rerank(hits, cloud, self.clouds(hits.indices.tolist()))
@@ -262,9 +259,7 @@ class Collection:
             parts.setdefault((record.more or b"", points), []).append(i)
         yield from (np.array(part, np.int64) for part in parts.values())
 
-    def clusters(
-        self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0
-    ) -> list[NDArray[np.int64]]:
+    def clusters(self, k: int = 10, *, mixture: Model | PathLike | None = None, seed: int = 0) -> cluster.Clusters:
         """The records of groups of similar shapes, the largest group first, in each the medoid first: k-means on the
         codes, or the classes of a mixture model for the `clouds`. Raises UsageError, ModelError."""
         if mixture is None:
@@ -480,6 +475,10 @@ def annotate(source: Archive, out: PathLike, add: Callable[[int], dict[str, Any]
             meta = [{**(old or {}), **add(first + i)} for i, old in enumerate(batch.meta or [None] * len(batch))]
             writer.write(batch.replace(meta=meta))
             first += len(batch)
+
+
+def _fits(meta: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
+    return all(key in meta and fnmatch.fnmatchcase(str(meta[key]), text) for key, text in filters.items())
 
 
 def _matches(source: Archive, pattern: str) -> list[int]:

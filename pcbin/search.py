@@ -5,7 +5,7 @@ Knows codes and a decode function; nothing of archives, names or files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from pcbin.metrics import unit_chamfer
 Alike = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]  # of pairs by index (m,): the same thing?
 ROWS = 1024  # vectors that are compared with all others at a time
 BLOCK = 1 << 16  # codes compared at a time: 1 MiB, which stays in the cache
+SHARE = 1 << 16  # codes that are sorted at a time
+MIX = np.uint64(0x9E3779B97F4A7C15)  # odd; the golden ratio, which spreads well (Knuth, TAOCP 6.4)
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,14 @@ def groups(codes: Codes, within: int = 0, alike: Alike | None = None) -> list[ND
     if not 0 <= within < codes.shape[1]:
         raise UsageError(f"cannot group codes within {within} bits", remedy=f"choose 0 to {codes.shape[1] - 1}")
     parts = np.array_split(np.arange(codes.shape[1]), within + 1) if within else []
-    return _chained(
-        codes, lambda unique: [pair for part in parts for pair in _close_pairs(unique, part, within)], alike
-    )
+
+    def pairs(unique: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+        for part in parts:
+            for records in _alike_in(codes, part, unique):
+                for near in _close_pairs(codes[records], part, within):
+                    yield records[near]
+
+    return _chained(codes, pairs, alike)
 
 
 def vector_groups(
@@ -143,29 +150,67 @@ def vector_groups(
     compared with every other. Raises UsageError for a `within` that is no distance."""
     if not 0 <= within < np.inf:
         raise UsageError(f"cannot group codes within a distance of {within:g}", remedy="choose 0 or more")
-    return _chained(codes, lambda unique: list(_near_pairs(vectors(unique), within)) if within else [], alike)
+
+    def pairs(unique: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+        if within:
+            records = np.flatnonzero(unique)
+            for near in _near_pairs(vectors(codes[records]), within):
+                yield records[near]
+
+    return _chained(codes, pairs, alike)
 
 
 def _chained(
-    codes: Codes, pairs: Callable[[Codes], list[NDArray[np.int64]]], alike: Alike | None
+    codes: Codes, pairs: Callable[[NDArray[np.bool_]], Iterable[NDArray[np.int64]]], alike: Alike | None
 ) -> list[NDArray[np.int64]]:
-    """The groups that equal codes, and the `pairs` (2, m) among those that are not, chain together."""
-    if not len(codes):
-        return []
-    words = _words(codes)
-    order = np.lexsort(words.T)
-    first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
-    single = order[first]
-    label = np.arange(len(single))
-    if found := pairs(codes[single]):
+    """The groups that equal codes, and the `pairs` (2, m) among the first ones of each (a mask), chain together."""
+    label = np.arange(len(codes), dtype=np.min_scalar_type(max(len(codes) - 1, 0)))  # the first one like each
+    unique = np.ones(len(codes), bool)
+    for records in _alike_in(codes, np.arange(codes.shape[1])):
+        words = _words(codes[records])
+        order = np.lexsort(words.T)
+        first = np.concatenate([[True], (words[order[1:]] != words[order[:-1]]).any(axis=1)])
+        label[records[order]] = records[order[first]][np.cumsum(first) - 1]
+        unique[records[order[~first]]] = False
+    if found := list(pairs(unique)):
         edges = np.unique(np.concatenate(found, axis=1), axis=1)
-        _join(label, edges if alike is None else edges[:, alike(single[edges[0]], single[edges[1]])])
-    group = np.empty(len(codes), np.int64)
-    group[order] = label[np.cumsum(first) - 1]
-    members = np.flatnonzero(np.bincount(group)[group] > 1)
-    members = members[np.argsort(group[members], kind="stable")]
-    runs = np.split(members, np.flatnonzero(np.diff(group[members])) + 1)
+        _join(label, edges if alike is None else edges[:, alike(edges[0], edges[1])])
+    others = np.flatnonzero(~_themselves(label))
+    members = np.union1d(others, label[others])
+    members = members[np.argsort(label[members], kind="stable")]
+    runs = np.split(members, np.flatnonzero(np.diff(label[members])) + 1)
     return sorted((run for run in runs if len(run)), key=lambda run: (-len(run), run[0]))
+
+
+def _themselves(label: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
+    """Which records are the first of their label."""
+    found = np.empty(len(label), bool)
+    for start in range(0, len(label), BLOCK):
+        some = label[start : start + BLOCK]
+        found[start : start + BLOCK] = some == np.arange(start, start + len(some))
+    return found
+
+
+def _alike_in(
+    codes: Codes, part: NDArray[np.int64], among: NDArray[np.bool_] | None = None
+) -> Iterator[NDArray[np.int64]]:
+    """The records, or those of a mask, in shares (m,) of about SHARE, such that those whose codes have the same bytes
+    `part` are in one."""
+    shares = min(len(codes) // SHARE + 1, np.iinfo(np.uint16).max)
+    share = np.empty(len(codes), np.uint16)
+    for start in range(0, len(codes), BLOCK):
+        words = _words(_padded(codes[start : start + BLOCK, part])).astype(np.uint64)
+        mixed = np.zeros(len(words), np.uint64)
+        for column in words.T:
+            mixed = (mixed ^ column) * MIX
+            mixed ^= mixed >> np.uint64(32)
+        share[start : start + BLOCK] = mixed % np.uint64(shares)
+    for number in range(shares):
+        chosen = share == number
+        if among is not None:
+            chosen &= among
+        if len(records := np.flatnonzero(chosen)):
+            yield records
 
 
 def _near_pairs(vectors: NDArray[np.float32], within: float) -> Iterator[NDArray[np.int64]]:
@@ -181,7 +226,7 @@ def _near_pairs(vectors: NDArray[np.float32], within: float) -> Iterator[NDArray
 
 def _close_pairs(codes: Codes, part: NDArray[np.int64], within: int) -> Iterator[NDArray[np.int64]]:
     """Pairs (2, m) of codes that share the bytes `part` and differ in at most `within` bits."""
-    shared = _words(np.pad(codes[:, part], ((0, 0), (0, -len(part) % 8))))
+    shared = _words(_padded(codes[:, part]))
     order = np.lexsort(shared.T)
     codes, shared = codes[order], shared[order]
     key = np.cumsum(np.concatenate([[False], (shared[1:] != shared[:-1]).any(axis=1)]))
@@ -194,14 +239,20 @@ def _close_pairs(codes: Codes, part: NDArray[np.int64], within: int) -> Iterator
         here = here[here < len(codes) - step]
 
 
-def _join(label: NDArray[np.int64], edges: NDArray[np.int64]) -> None:
+def _padded(codes: Codes) -> Codes:
+    return np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
+
+
+def _join(label: NDArray[np.unsignedinteger], edges: NDArray[np.int64]) -> None:
     """Give everything that edges (2, m) chain together its lowest label, in place."""
     while edges.size:
         low = label[edges].min(axis=0)
         if (low == label[edges]).all():
-            return
+            break
         for end in edges:
             np.minimum.at(label, end, low)
+        label[:] = label[label]
+    while (label[label] != label).any():
         label[:] = label[label]
 
 

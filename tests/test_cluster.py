@@ -21,10 +21,15 @@ def test_k_means_finds_separate_groups():
     assert cluster.nmi(found, label.astype(str)) == pytest.approx(1)
 
 
-def test_by_size_puts_the_largest_cluster_and_each_ones_medoid_first():
+@pytest.mark.parametrize("block", [60, 1 << 15])
+def test_by_size_puts_the_largest_cluster_and_each_ones_medoid_first(monkeypatch, block):
+    monkeypatch.setattr(cluster, "BLOCK", block)
     codes, label = blobs([50, 200, 100], noise=0.2)
     clusters = cluster.by_size(codes, label + 7)
-    assert [len(members) for members in clusters] == [200, 100, 50]
+    assert [len(members) for members in clusters] == clusters.sizes == [200, 100, 50]
+    assert [members[0] for members in clusters] == clusters.medoids
+    assert clusters.assignment.itemsize == 1
+    assert all((clusters.assignment[members] == number).all() for number, members in enumerate(clusters))
     for members in clusters:
         assert len(set(label[members])) == 1
         points = bits.unpack(codes[members]).astype(float)

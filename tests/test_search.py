@@ -100,7 +100,9 @@ def test_groups_refuse_a_radius_without_parts():
 
 
 @pytest.mark.parametrize("width", [1, 3, 8, 16, 32, 33, 128])
-def test_any_width_of_code(width):
+@pytest.mark.parametrize("share", [5, 1 << 16])
+def test_any_width_of_code(monkeypatch, width, share):
+    monkeypatch.setattr(search, "SHARE", share)
     codes = np.random.default_rng(0).integers(0, 256, (40, width), np.uint8)
     codes[20:] = codes[:20]
     codes[20:, -1] ^= 1

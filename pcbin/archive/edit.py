@@ -144,7 +144,9 @@ def remove(path: Place, records: Iterable[int | str] | Callable[[Archive], Itera
 
 def _checked(archive: Archive, numbers: Iterable[int]) -> Numbers:
     """The numbers in ascending order, each once."""
-    ordered = np.unique(np.fromiter(numbers, np.int64))
+    ordered = numbers if isinstance(numbers, np.ndarray) else np.fromiter(numbers, np.int64)
+    if not (ordered[1:] > ordered[:-1]).all():
+        ordered = np.unique(ordered)
     outside = ordered[(ordered < 0) | (ordered >= len(archive))]
     if len(outside):
         raise RecordError(f"no record {outside[0]} among {len(archive)}", path=archive.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,7 @@ from pcbin.cli import options as o
 from pcbin.cli import report
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from pcbin.cluster import Clusters
     from pcbin.collection import Collection
 
 mixture = click.option(
@@ -34,33 +33,27 @@ def command(
     Where labels are known (--labels, metadata "label", or directories in the names) purity and normalised
     mutual information tell how well the groups agree with them.
     """
-    import numpy as np
-
     from pcbin.cluster import nmi, purity
     from pcbin.collection import Collection, annotate
     from pcbin.pipeline import read_meta
 
     with Collection(archive, model) as collection:
         clusters = collection.clusters(k, mixture=mixture, seed=seed)
-        number = {int(i): c for c, members in enumerate(clusters) for i in members}
+        number = clusters.assignment
         facts: dict[str, Any] = {}
         if (known := collection.labels(read_meta(labels)[1] if labels else None)) is not None:
-            numbers = np.array([number[i] for i in range(len(number))])
-            facts = {"labels": len(set(known)), "purity": purity(numbers, known), "NMI": nmi(numbers, known)}
+            facts = {"labels": len(set(known)), "purity": purity(number, known), "NMI": nmi(number, known)}
         if picture is not None:
             _draw(picture, collection, clusters, known, overwrite)
         if csv_file is not None:
-            _write_csv(csv_file, [(collection.name(i), number[i]) for i in range(len(number))], overwrite)
+            _write_csv(csv_file, zip(collection.names(), map(int, number), strict=True), overwrite)
         if out is not None:
-            annotate(collection.archive, out, lambda i: {"cluster": number[i]}, overwrite=overwrite)
-        medoids = [collection.name(int(members[0])) for members in clusters]
-    sizes = [len(members) for members in clusters]
-    report.records({"cluster": range(len(clusters)), "size": sizes, "medoid": medoids}, facts)
+            annotate(collection.archive, out, lambda i: {"cluster": int(number[i])}, overwrite=overwrite)
+        medoids = [collection.name(medoid) for medoid in clusters.medoids]
+    report.records({"cluster": range(len(clusters)), "size": clusters.sizes, "medoid": medoids}, facts)
 
 
-def _draw(
-    path: Path, collection: Collection, clusters: list[NDArray[np.int64]], labels: list[str] | None, overwrite: bool
-) -> None:
+def _draw(path: Path, collection: Collection, clusters: Clusters, labels: list[str] | None, overwrite: bool) -> None:
     """A row per cluster: its number, size and, where labels are known, commonest label; its first members by name."""
     from collections import Counter
 
@@ -79,13 +72,14 @@ def _draw(
     pictures.clouds(path, rows, heads=heads, captions=captions, overwrite=overwrite)
 
 
-def _write_csv(path: Path, rows: list[tuple[str, int]], overwrite: bool) -> None:
+def _write_csv(path: Path, rows: Iterable[tuple[str, int]], overwrite: bool) -> None:
     import csv
     import io
+    import itertools
 
     from pcbin.output import replacing
 
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([("name", "cluster"), *rows])
     with replacing(path, overwrite=overwrite) as stream:
-        stream.write(text.getvalue().encode())
+        text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
+        csv.writer(text).writerows(itertools.chain([("name", "cluster")], rows))
+        text.detach()

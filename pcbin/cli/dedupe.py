@@ -30,8 +30,10 @@ def command(archive: str, within: float, alike: float, out: str | None, model: s
         found = collection.duplicates(within, alike)
         names = [[collection.name(int(i)) for i in group] for group in found]
         if out is not None:
-            kept = np.setdiff1d(np.arange(len(collection)), [i for group in found for i in group[1:]])
-            extract(collection.archive, out, kept, overwrite=overwrite)
+            kept = np.ones(len(collection), bool)
+            for group in found:
+                kept[group[1:]] = False
+            extract(collection.archive, out, np.flatnonzero(kept), overwrite=overwrite)
     surplus = [name for group in names for name in group[1:]]
     lines = [f"{first}: {', '.join(others)}" for first, *others in names]
     lines += [f"{len(names):,} groups, {len(surplus):,} of {len(collection):,} records are surplus"]

@@ -28,7 +28,8 @@ data = click.argument("data", nargs=-1, required=True, type=o.readable)
 
 
 @o.verb(
-    click.argument("model"), data, split, only, first, o.effort, o.bits, emd, by_label, o.jobs, o.engine, reading_options
+    click.argument("model"), data, split, only, first, o.effort, o.bits, emd, by_label, o.jobs, o.engine,
+    reading_options,
 )  # fmt: skip
 def command(
     model: str, data: tuple[str, ...], split: str, only: tuple[str, ...], first: int | None, by_label: bool,
