@@ -6,11 +6,11 @@
     python -m benchmarks.rates promise INFINIGEN.npz QUATERNIUS.npz [--count 4] [--model shapes-128]
 
 `ladder` codes one half of the points of test clouds at every rate of a model and gives the mean CD x 1e4 to what was
-coded, pool by pool, beside the noise floor, the distance of the two halves, and the processor time. `family` does so
-with AE, VAE-N and VAE-GM of models/ at 4 to 32 bits for each latent. `cells` compares cells of a grid with Draco and
-with a random choice of the points (pip install 'pcbin[bench]'). `promise` compresses furniture, animals, springs,
-terrain and noise (foreign.py) with --max-cd 2x, decompresses them, and checks every file against its source. The
-CSVs are for `pcbin plot rate`.
+coded, pool by pool, beside the noise floor, the distance of the two halves; and bytes and time. `family` does so with
+AE, VAE-N and VAE-GM of models/ at 4 to 32 bits for each latent. `cells` compares cells of a grid with Draco and with a
+random choice of the points (pip install 'pcbin[bench]'). `promise` compresses furniture, animals, springs, terrain and
+noise (foreign.py) with --max-cd 2x, decompresses them, and checks every file against its source. The CSVs are for
+`pcbin plot rate`.
 """
 
 from __future__ import annotations
@@ -67,19 +67,26 @@ def ladder(arguments: argparse.Namespace) -> Rows:
         codes, distances = codec.measure(wanted) if codes is None else codec.deepen(wanted, codes)
         seconds.append(time.process_time() - started)
         found.append(distances)
-    every = np.stack([*found, unit_chamfer(wanted, np.concatenate(others))])
+    away = np.stack(found)
+    ends = np.cumsum(
+        np.cumprod(np.diff(away, axis=0) < 0, axis=0), axis=0
+    )  # which code is as far as one is gone on with
+    ends = np.concatenate([np.zeros_like(away[:1], np.intp), ends.astype(np.intp)])
+    every = np.concatenate([np.take_along_axis(away, ends, 0), [unit_chamfer(wanted, np.concatenate(others))]])
+    sizes = np.array([codec.size for codec in codecs])[ends]
     owner = np.repeat(names, [len(some) for some in clouds])
 
     print(f"| pool | clouds | {' | '.join(f'{codec.size} bytes' for codec in codecs)} | floor |")
     print("|---" * (len(codecs) + 3) + "|")
     rows: Rows = []
     for name, chosen in [*((name, owner == name) for name in names), ("all", np.ones(len(wanted), bool))]:
-        means = every[:, chosen].mean(axis=1)
+        means, spent = every[:, chosen].mean(axis=1), sizes[:, chosen].mean(axis=1)
         print(f"| {name} | {chosen.sum()} |", *(f"{1e4 * mean:.1f} |" for mean in means))
-        rows += [(name, codec.size, float(mean)) for codec, mean in zip(codecs, means, strict=False)]
+        rows += [(name, float(size), float(mean)) for size, mean in zip(spent, means, strict=False)]
     print(f"| all, x floor | {len(wanted)} |", *(f"{mean / means[-1]:.2f} |" for mean in means))
-    spent = 1e3 * np.cumsum(seconds) / len(wanted)
-    print(f"| all, ms a cloud | {len(wanted)} |", *(f"{milliseconds:.0f} |" for milliseconds in spent), "|")
+    print(f"| all, bytes | {len(wanted)} |", *(f"{size:.1f} |" for size in spent), "|")
+    times = 1e3 * np.cumsum(seconds) / len(wanted)
+    print(f"| all, ms a cloud | {len(wanted)} |", *(f"{milliseconds:.0f} |" for milliseconds in times), "|")
     return rows
 
 

@@ -81,6 +81,17 @@ class Codec:
         """As `encode`, and the codes' `distortion` (B,), which a search knows already."""
         return self._encode(np.asarray(clouds, np.float32), measure=True)
 
+    def fitted(self, clouds: ArrayLike) -> tuple[list[NDArray[np.uint8]], NDArray[np.float32]]:
+        """As `measure`, but each code ends before the first of its further groups that brings it no nearer to its
+        cloud: (n,) uint8, n from `bytes` to `size`."""
+        units = np.asarray(clouds, np.float32)
+        codes, distances = self.measure(units)
+        sizes = [size for size in self.model.config.latent.code_sizes if self.bytes <= size <= self.size]
+        away = np.stack([*(self.distortion(units, codes[:, :size]) for size in sizes[:-1]), distances])
+        further = np.cumprod(np.diff(away, axis=0) < 0, axis=0).sum(axis=0, dtype=np.intp)
+        ends = np.array(sizes)[further].tolist()
+        return [code[:end] for code, end in zip(codes, ends, strict=True)], away[further, np.arange(len(codes))]
+
     def decode(self, codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
         """Codes to clouds (B, points, 3) float32 of the unit sphere: (B, n) uint8, or arrays (n,) uint8 of unlike
         lengths, each that of a rate which the model has."""

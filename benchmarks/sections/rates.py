@@ -102,8 +102,9 @@ def ours(run: Run, clouds: Clouds, emd: NDArray[np.bool_]) -> dict[str, Coded]:
     found = {}
     for effort, depth in asked:
         codec = Codec(model, effort, model.config.latent.size * depth)
-        decoded = codec.decode(codec.encode(clouds))
-        sizes = np.full(len(clouds), float(codec.size))
+        codes, _ = codec.fitted(clouds)
+        decoded = codec.decode(codes)
+        sizes = np.array([len(code) for code in codes], float)
         some = emd if (effort, depth) == (DEFAULT_EFFORT, 1) else np.zeros_like(emd)
         name = f"{codec.size} bytes, effort {effort}"
         found[name] = Coded(name, sizes, sizes, measures(clouds, decoded), earth_movers(clouds, list(decoded), some))

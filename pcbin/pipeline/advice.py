@@ -43,7 +43,7 @@ def advise(
         options.append((f"--effort {more}", "{times:.1f} times as long a search, no more bytes", WORTH, harder))
     if (finer := _finer(codec)) is not None:
         extra = finer.size - codec.size
-        options.append((f"--bits {finer.bits}", f"{extra} bytes more per cloud", WORTH, _distances(finer)))
+        options.append((f"--bits {finer.bits}", f"up to {extra} bytes more per cloud", WORTH, _distances(finer)))
     if plan.align != "full":
         options.append(("--align full", "slower, 3 bytes per cloud", WORTH_TURNING, _turning(codec)))
     until = time.monotonic() + max(SECONDS, seconds)
@@ -76,7 +76,7 @@ def advise(
 def _turning(codec: Codec) -> Distances:
     def distances(clouds: NDArray[np.float32]) -> NDArray[np.float32]:
         turned = [place(codec.model, cloud.astype(np.float64), align="full", effort=codec.effort) for cloud in clouds]
-        return codec.measure(np.stack([unit for unit, _ in turned]))[1]
+        return codec.fitted(np.stack([unit for unit, _ in turned]))[1]
 
     return distances
 
@@ -92,4 +92,4 @@ def _finer(codec: Codec) -> Codec | None:
 
 
 def _distances(codec: Codec) -> Distances:
-    return lambda clouds: codec.measure(clouds)[1]
+    return lambda clouds: codec.fitted(clouds)[1]

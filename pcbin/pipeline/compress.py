@@ -82,7 +82,8 @@ def compress(
         drop: columns to leave out: "names", "frames", "points", "distortion".
         distortion: measure each cloud's Chamfer distance to its decode, and keep it.
         bits: the length of a code, as the model has it where None: the 128 bits of a binary model may be followed by
-            further groups of as many, other models have 4, 6, 8 or 16 bits for each latent.
+            further groups of as many, those that bring it nearer to its cloud where `distortion` is measured; other
+            models have 4, 6, 8 or 16 bits for each latent.
         max_cd: a promise: each cloud is kept in the cheapest form that is no farther from it. A Chamfer distance, or
             text as on the command line: "50" for 50e-4, "2x" for twice the cloud's own noise floor.
         max_rms: the same, as a root mean square distance in the clouds' own unit, or text like "5mm" if `unit` says

@@ -204,7 +204,7 @@ def _prepared(
 
 def _encode(codec: Codec, plan: EncodePlan, batch: list[_Cloud], told: _Told, look: int) -> Encoded:
     units = np.stack([cloud.unit for cloud in batch]) if batch else np.empty((0, codec.points, 3), np.float32)
-    codes, distortion = codec.measure(units) if plan.distortion else (codec.encode(units), None)
+    codes, distortion = codec.fitted(units) if plan.distortion else (list(codec.encode(units)), None)
     limits = [_limit(plan, cloud, codec.points) for cloud in batch]
     away = np.full(len(batch), np.nan, np.float32) if distortion is None else distortion
     kept = Keeper(codec, points=not plan.codes_only).keep(batch, codes, away, limits)

@@ -59,13 +59,17 @@ class Keeper:
         effort = min(codec.effort + HARDER, HIGHEST)
         self._first, self._points = codec.bytes, points
         self._searched = Codec(model, effort, codec.bits)
-        deeper = [depth for depth in latent.depths if depth > codec.depth] if latent.binary else []
+        deeper = latent.depths[1:] if latent.binary else ()
         self._deeper = [Codec(model, effort, latent.size * depth) for depth in deeper]
 
     def keep(
-        self, clouds: Sequence[Cloud], codes: NDArray[np.uint8], distances: NDArray[np.float32], limits: Sequence[float]
+        self,
+        clouds: Sequence[Cloud],
+        codes: Sequence[NDArray[np.uint8]],
+        distances: NDArray[np.float32],
+        limits: Sequence[float],
     ) -> list[Kept]:
-        """The forms of clouds whose codes (B, n) are so far away (NaN: unknown) and may be as far as the limits.
+        """The forms of clouds whose codes (n,) are so far away (NaN: unknown) and may be as far as the limits.
 
         Codes are measured against what the model takes, stored points against all points. What cannot be kept within
         becomes the nearest of the codes.
@@ -98,10 +102,12 @@ class Keeper:
         longest = list(forms)
         hope = [room[i] == math.inf or form.distortion <= HOPE * limits[i] for i, form in enumerate(forms)]
         for codec in self._deeper:
-            wanting = (i for i, form in enumerate(longest) if hope[i] and not form.within)
-            able = [i for i in wanting if room[i] > codec.size - self._first]
+            more = codec.size - self._first
+            able = [
+                i for i, form in enumerate(longest) if hope[i] and not form.within and len(form.whole) == more < room[i]
+            ]
             if not able:
-                break
+                continue
             units, codes = np.stack([clouds[i].unit for i in able]), np.stack([longest[i].whole for i in able])
             for i, code, distance in zip(able, *codec.deepen(units, codes), strict=True):
                 longest[i] = self._coded(code, float(distance), limits[i])
@@ -112,7 +118,7 @@ class Keeper:
         """Search longer for the codes of those forms that are not within their limits, and keep the nearer ones."""
         chosen = [i for i, form in enumerate(forms) if not form.within]
         units = np.stack([clouds[i].unit for i in chosen])
-        for i, code, distance in zip(chosen, *self._searched.measure(units), strict=True):
+        for i, code, distance in zip(chosen, *self._searched.fitted(units), strict=True):
             if distance < forms[i].distortion:
                 forms[i] = self._coded(code, float(distance), limits[i])
 

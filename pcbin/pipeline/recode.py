@@ -204,17 +204,18 @@ def encode_records(plan: RecodePlan, span: Span) -> Iterator[Encoded]:
                 rows = piece[start : start + BATCH]
                 clouds = source.named(range(at, at + len(rows))).clouds(source.codec)
                 units = np.stack([resample(cloud, codec.points, seed=plan.seed) for cloud in clouds])
-                codes, moved = codec.measure(units)
-                rows = _with_codes(rows, codes[:, : codec.bytes], codes[:, codec.bytes :], moved)
+                rows = _with_codes(rows, codec.bytes, *codec.fitted(units))
                 yield told(rows, finished=len(rows))
                 at += len(rows)
 
 
-def _with_codes(rows: Rows, codes: Codes, more: Codes, moved: NDArray[np.float32]) -> Rows:
-    """The records with other codes, and what refines them. Those that keep their points need nothing more."""
+def _with_codes(rows: Rows, first: int, codes: list[Codes], moved: NDArray[np.float32]) -> Rows:
+    """The records with other codes, of which the `first` bytes stand for them. Those that keep their points need no
+    more."""
     kept = _stored(rows)
-    columns = {**rows.columns, "more": [b"" if own else code.tobytes() for own, code in zip(kept, more, strict=True)]}
-    return Rows(np.ascontiguousarray(codes), columns).having("distortion", np.where(kept, _distortion(rows), moved))
+    more = [b"" if own else code[first:].tobytes() for own, code in zip(kept, codes, strict=True)]
+    made = Rows(np.stack([code[:first] for code in codes]), {**rows.columns, "more": more})
+    return made.having("distortion", np.where(kept, _distortion(rows), moved))
 
 
 def _stored(rows: Rows) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ def reconstructors(
         "latents": lambda clouds: model.decode(model.latents(clouds)[:, :width])
     }
     if latent.binary or bits is not None:
-        ways["codes"] = lambda clouds: codec.decode(codec.encode(clouds))
+        ways["codes"] = lambda clouds: codec.decode(codec.fitted(clouds)[0])
     return ways
 
 

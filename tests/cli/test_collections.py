@@ -100,7 +100,8 @@ def test_longer_codes_and_other_numbers_of_points(pcbin, clouds, tmp_path, group
     for bits in (128, 256, 512):
         assert pcbin("extract", "long.pcb", f"{bits}.pcb", "--bits", bits).returncode == 0
         mix = json.loads(pcbin("info", f"{bits}.pcb", "--json").stdout)["mix"]
-        assert [(form["name"], form["clouds"]) for form in mix] == [(f"{bits // 8} bytes", 5)]
+        assert sum(form["clouds"] for form in mix) == 5
+        assert mix[-1]["name"] == f"{bits // 8} bytes"
     refused = pcbin("extract", "long.pcb", "no.pcb", "--bits", "200")
     assert refused.returncode == 2
     assert "long.pcb: its codes cannot be cut to 200 bits; choose 128, 256" in refused.stderr
