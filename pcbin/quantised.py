@@ -80,5 +80,5 @@ def _distance(unit: NDArray[np.floating], side: float) -> float:
     moved = Quantised(codes, float(np.float32(side))).points() - unit
     squared = np.einsum("ij,ij->i", moved, moved)
     order = np.lexsort((squared, codes))
-    first = np.diff(codes[order], prepend=codes[order[0]] - np.uint64(1)) != 0
+    first = np.concatenate([[True], np.diff(codes[order]) != 0])
     return float(squared.mean() + squared[order][first].mean())

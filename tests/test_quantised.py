@@ -46,3 +46,11 @@ def test_what_no_cells_are_near_enough_to() -> None:
 def test_points_that_fall_together_are_one() -> None:
     cloud = np.repeat(_cloud(10), 50, axis=0)
     assert len(quantise(cloud, 1e-4)) == 10
+
+
+def test_a_cell_in_the_first_corner_is_one_like_others() -> None:
+    """Whose code is 0; warnings are errors here."""
+    corner = np.array([[-1, -1, -1], [-1, -1, -0.99], [1, 1, 1]], np.float32)
+    found = coarsest(corner, 0.01)
+    assert found is not None
+    assert found[1] <= 0.01

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,6 +148,23 @@ def test_more_bytes_before_points(
         assert len(record.whole) == 16 + len(record.more)
         assert record.stored is None
         assert [form.name for form in summary.mix] == [f"{len(record.whole)} bytes"]
+
+
+@pytest.mark.parametrize("bits", [256, 512])
+def test_every_promise_is_kept_from_longer_codes_on(
+    collection: Path, tmp_path: Path, grouped_model: Path, bits: int
+) -> None:
+    asked: dict[str, Any] = {"model": grouped_model, "effort": 1, "bits": bits}
+    plain = compress(collection, tmp_path / "plain.pcb", **asked).distortion
+    assert plain is not None
+    most = 0.9 * plain.median
+    summary = compress(collection, tmp_path / "out.pcb", max_cd=most, **asked)
+    assert summary.broken == []
+    assert _within(collection, tmp_path / "out.pcb", tmp_path / "out", grouped_model, lambda *_: most) == 11
+    coded = compress(collection, tmp_path / "coded.pcb", max_cd=most, codes_only=True, **asked)
+    assert coded.distortion is not None
+    assert coded.distortion.mean < plain.mean
+    assert max(form.bytes for form in coded.mix) == 64
 
 
 def test_what_cannot_be_kept_by_codes_is_told(collection: Path, tmp_path: Path, tiny_model: Path) -> None:

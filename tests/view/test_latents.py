@@ -145,6 +145,9 @@ def test_further_groups_are_drawn_flipped_and_walked(opened, groups):
     wait(page, "return !el('slider').disabled && state.path.length > 2")
     path = page.execute_script("return state.path")
     assert (path[0], path[-1]) == tuple(whole[i].tobytes().hex() for i in (1, 2))
+    walk(page, 0, 1)
+    ends = [whole[i][:16].tobytes().hex() for i in (0, 1)]
+    wait(page, f"return state.path[0] === '{ends[0]}' && state.path[state.path.length - 1] === '{ends[1]}'")
 
 
 @pytest.mark.parametrize("opened", ["served"], indirect=True)
