@@ -15,7 +15,8 @@ from pcbin.model import Model
 from pcbin.pipeline.encode import EncodePlan
 from pcbin.pipeline.summary import Advice, Distortion
 
-SECONDS = 1.0  # that advice may take at least, and goes over by one try at most
+SECONDS = 0.5  # that advice may take at least, and goes over by one try at most
+TURNING = 8  # times as long as to code a cloud takes to turn it first
 WORTH, WORTH_TURNING = 0.02, 0.1  # of the distance: what gains less is not told
 TIMES = 4  # as many bits are tried
 NEAR, FAR = 1.1, 2.0  # times the floor: nothing is left to gain; the model does not know these shapes
@@ -31,8 +32,9 @@ def advise(
 ) -> list[Advice]:
     """The options that would lower the distortion of a collection compressed by this plan, the best first.
 
-    `samples` are some of its clouds, as the model takes them; as many of them are tried as the time allows. That a
-    model can be fine-tuned is said where it is far from the floor; that would take too long to try.
+    `samples` are some of its clouds, as the model takes them; as many of them are tried as the time allows, and no
+    turns where it would not do for the first few. That a model can be fine-tuned is said where it is far from the
+    floor; that would take too long to try.
     """
     if found.floor is not None and found.mean <= NEAR * found.floor:
         return []
@@ -44,26 +46,25 @@ def advise(
     if (finer := _finer(codec)) is not None:
         extra = finer.size - codec.size
         options.append((f"--bits {finer.bits}", f"up to {extra} bytes more per cloud", WORTH, _distances(finer)))
-    if plan.align != "full":
-        options.append(("--align full", "slower, 3 bytes per cloud", WORTH_TURNING, _turning(codec)))
-    until = time.monotonic() + max(SECONDS, seconds)
+    turning = ("--align full", "slower, 3 bytes per cloud", WORTH_TURNING, _turning(codec))
     order = np.random.default_rng(0).permutation(len(samples))
-    tries: list[NDArray[np.float32]] = []
-    spent = np.zeros(1 + len(options))
+    started, seconds = time.monotonic(), max(SECONDS, seconds)
+    tries: list[list[tuple[NDArray[np.float32], float]]] = []
     for start in range(0, len(order), TOGETHER):
         clouds = np.stack([samples[number] for number in order[start : start + TOGETHER]])
-        tries.append(np.empty((1 + len(options), len(clouds)), np.float32))
-        for at, distances in enumerate((plain, *(distances for *_, distances in options))):
-            started = time.monotonic()
-            tries[-1][at] = distances(clouds)
-            spent[at] += time.monotonic() - started
-        if time.monotonic() > until:
+        tries.append([_timed(plain, clouds)])
+        if not tries[1:] and plan.align != "full" and TURNING * tries[0][0][1] < seconds:
+            options.append(turning)
+        tries[-1] += [_timed(distances, clouds) for *_, distances in options]
+        if time.monotonic() - started > seconds:
             break
-    found_by = np.concatenate(tries, axis=1)
-    before, *after = found_by.mean(axis=1).tolist()
+    ways = list(zip(*tries, strict=True))
+    before, *after = [float(np.concatenate([found for found, _ in way]).mean()) for way in ways]
+    once, *spent = [sum(seconds for _, seconds in way) for way in ways]
+    count = min(len(order), len(tries) * TOGETHER)
     tried = [
-        Advice(option, cost.format(times=times), before, value, found_by.shape[1])
-        for (option, cost, worth, _), value, times in zip(options, after, spent[1:] / spent[0], strict=True)
+        Advice(option, cost.format(times=longer / once), before, value, count)
+        for (option, cost, worth, _), value, longer in zip(options, after, spent, strict=True)
         if value < (1 - worth) * before
     ]
     tried.sort(key=lambda advice: advice.after)
@@ -71,6 +72,11 @@ def advise(
         option = f"pcbin train PATH --from {model.name}"
         tried.append(Advice(option, "minutes, and a model to keep", found.mean, found.floor, found.clouds, bound=True))
     return tried
+
+
+def _timed(distances: Distances, clouds: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    started = time.monotonic()
+    return distances(clouds), time.monotonic() - started
 
 
 def _turning(codec: Codec) -> Distances:

@@ -32,7 +32,8 @@ from pcbin.pipeline.summary import Decoder, Orientation, Summary, Tally, ratio
 from pcbin.remote import is_url
 from pcbin.shapes import header_of
 
-PER_SHARE = 64  # files that go to a process together, where there are several
+FEW, LIGHT = 2048, 64 << 20  # files, and bytes in them, that are coded before processes would have started
+PER_JOB = 4  # times that a process gets files, at least, so that none waits for another at the end
 PER_SHARD = 1024  # files whose clouds become a shard: some seconds of work, lost at most by a crash
 
 PathLike = str | os.PathLike[str]
@@ -78,7 +79,8 @@ def compress(
         effort: how hard to search for better codes, 0 to 9, see `pcbin.Codec`.
         up: which axis points up in the clouds, as for `pcbin.encode`; "auto", what a sample of them tells.
         align: turn each cloud as the model decodes it best, as for `pcbin.encode`.
-        jobs: processes. More than one needs the caller's ``if __name__ == "__main__"``.
+        jobs: processes, started where there are files enough for it to pay. More than one needs the caller's
+            ``if __name__ == "__main__"``.
         drop: columns to leave out: "names", "frames", "points", "distortion".
         distortion: measure each cloud's Chamfer distance to its decode, and keep it.
         bits: the length of a code, as the model has it where None: the 128 bits of a binary model may be followed by
@@ -120,10 +122,7 @@ def compress(
     shards = Shards(os.fspath(out))
     run = Run.of(sources, {**{field.name: getattr(plan, field.name) for field in fields(plan)}, "up": up})
     begun = shards.begun(run, resume, overwrite)
-    if begun is None:
-        convention = _convention(codec_model, sources, up, align, effort, jobs, reading)
-    else:
-        convention = Convention(*begun)
+    convention = Convention(*begun) if begun else _convention(codec_model, sources, up, align, effort, reading)
     plan = replace(plan, up=convention.number)
     header = replace(header, up=plan.up, align=align, meta=dict(meta or {}))
     carried = carry(codec_model) if embed_model else None
@@ -199,14 +198,14 @@ def append(
 
 
 def _convention(
-    model: Model, paths: list[PathLike], up: str, align: str, effort: int, jobs: int, reading: files.Options
+    model: Model, paths: list[PathLike], up: str, align: str, effort: int, reading: files.Options
 ) -> Convention:
     """What turn all clouds get before each is aligned. Aligned by right angles or more, it does not matter."""
     if up != "auto":
         return Convention(orientation.up(up), 0, True)
     if align in ("axes", "full"):
         return Convention(0, 0, True)
-    return told_from_sample(model, paths, effort=effort, jobs=jobs, reading=reading)
+    return told_from_sample(model, paths, effort=effort, reading=reading)
 
 
 def _rate(source: Archive, model: Model, bits: int | None) -> int:
@@ -237,8 +236,23 @@ class _Filled:
 
 
 def _together(work: Engine, plan: EncodePlan, jobs: int, sources: Iterator[CloudFile]) -> Iterator[Encoded]:
-    """The clouds of all files, as they are encoded."""
-    yield from work(partial(encode_files, plan), _shares(sources, BATCH if jobs == 1 else PER_SHARE))
+    """The clouds of all files, as they are encoded: few light ones here, on threads, however many jobs there are."""
+    each, ahead = BATCH, list(itertools.islice(sources, FEW)) if jobs > 1 else []
+    if _light(ahead):
+        work = engines.engine("local", 1)
+    elif jobs > 1:
+        each = max(1, min(BATCH, len(ahead) // (PER_JOB * jobs)))
+    yield from work(partial(encode_files, plan), _shares(itertools.chain(ahead, sources), each))
+
+
+def _light(sources: list[CloudFile]) -> bool:
+    """Whether the files are few, here, and not large."""
+    if len(sources) == FEW or any(is_url(source.path) for source in sources):
+        return False
+    try:
+        return sum(os.stat(source.path).st_size for source in sources) < LIGHT
+    except OSError:
+        return False
 
 
 def _apart(work: Engine, task: ShardPlan, sources: Iterator[CloudFile]) -> Iterator[Encoded]:

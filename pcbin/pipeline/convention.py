@@ -23,7 +23,7 @@ from pcbin.model import Model
 
 LEAST, MOST = 6, 64  # clouds that are looked at
 SHARE = 0.1  # of the time of compressing
-LOOK, STEP = 7.0, 0.7  # how long a look takes, and a step of search on all points, in times of a cloud without search
+LOOK, STEP = 7.0, 0.5  # how long a look takes, and a step of search on all points, in times of a cloud without search
 AHEAD = 4096  # clouds of one file that the sample is drawn from
 
 T = TypeVar("T")
@@ -34,15 +34,14 @@ def convention(
     paths: Iterable[str | os.PathLike[str]],
     *,
     effort: int = DEFAULT_EFFORT,
-    jobs: int = 1,
     reading: files.Options = files.PLAIN,
 ) -> Convention:
     """What turn the clouds of a collection of files have in common, see `align.convention`.
 
-    The harder compressing searches for codes, the more clouds are looked at; `jobs` processes share it, but not this.
+    The harder compressing searches for codes, the more clouds are looked at.
     Files that cannot be read are passed over.
     """
-    rng, time = np.random.default_rng(0), SHARE * _time(effort) / jobs
+    rng, time = np.random.default_rng(0), SHARE * _time(effort)
     sources, known = _some(files.find(paths, reading), MOST, rng)
     clouds: list[NDArray[np.float32]] = []
     for source in sources:

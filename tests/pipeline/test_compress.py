@@ -1,6 +1,8 @@
 """A folder of clouds becomes one archive: what is in it, what is told, and what is left when it fails."""
 
 import errno
+import importlib
+import multiprocessing
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,12 @@ from pcbin.pipeline import append, compress, decompress, describe
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out.pcb"
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They start for more than one file."""
+    monkeypatch.setattr(importlib.import_module("pcbin.pipeline.compress"), "FEW", 2)
 
 
 def _left(directory: Path) -> list[str]:
@@ -86,6 +94,7 @@ def test_without_distortion(collection: Path, out: Path, tiny_model: Path) -> No
         assert archive[0].distortion is None
 
 
+@pytest.mark.usefixtures("processes")
 def test_two_processes_write_the_same_bytes(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
     one, two = tmp_path / "1.pcb", tmp_path / "2.pcb"
     first = compress(collection, one, model=tiny_model)
@@ -95,6 +104,16 @@ def test_two_processes_write_the_same_bytes(collection: Path, tmp_path: Path, ti
         assert list(a.names) == list(b.names)
     assert first.skipped == second.skipped
     assert first.renamed == second.renamed
+
+
+def test_no_process_starts_for_a_few_files(
+    collection: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = tmp_path / "1.pcb", tmp_path / "2.pcb"
+    compress(collection, one, model=tiny_model)
+    monkeypatch.delattr(multiprocessing, "get_context")
+    compress(collection, two, model=tiny_model, jobs=2)
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_names_that_files_and_members_share(tmp_path: Path, tiny_model: Path) -> None:
@@ -110,6 +129,7 @@ def test_names_that_files_and_members_share(tmp_path: Path, tiny_model: Path) ->
         assert len(set(archive.names)) == 12
 
 
+@pytest.mark.usefixtures("processes")
 def test_order_is_the_files_order(tmp_path: Path, tiny_model: Path) -> None:
     root = tmp_path / "in"
     root.mkdir()
@@ -194,6 +214,7 @@ def test_models_that_cannot_encode(collection: Path, out: Path, make_model: Call
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interruption_leaves_nothing(collection: Path, out: Path, tiny_model: Path, jobs: int) -> None:
     def interrupt(done: int, total: int | None) -> None:
@@ -223,6 +244,7 @@ def test_progress_counts_clouds(collection: Path, out: Path, tiny_model: Path) -
     assert seen[-1] == (11, 11)
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_loaded_model_does_as_well_as_its_file(collection: Path, tmp_path: Path, tiny_model: Path) -> None:
     """Also in processes, and for what is appended and decompressed."""
     for name, model, jobs in (("file", tiny_model, 1), ("loaded", load(tiny_model), 2)):
