@@ -18,8 +18,8 @@ class Engine(Protocol):
     `function` and the items are picklable and take nothing else with them: they may run on another machine. It may run
     twice for an item. Items are taken as workers get free, so that neither they nor results pile up.
 
-    A PcbinError ends the work and is raised here. An engine that outlives its workers yields `lost(item, cause)` for an
-    item whose worker died, however often it was tried, or whose function raised something else.
+    A PcbinError ends the work and is raised here. An engine that outlives its workers yields `lost(item, cause)`, where
+    that is given, for an item whose worker died, however often it was tried, or whose function raised something else.
     """
 
     def __call__(
@@ -37,3 +37,8 @@ def engine(name: str, jobs: int) -> Engine:
         raise UsageError(f"no engine {name!r}", remedy=f"use {' or '.join(ENGINES)}")
     found: Engine = importlib.import_module(f"pcbin.engines.{name}").engine(jobs)
     return found
+
+
+def failed(error: BaseException) -> str:
+    """Why an item is lost whose function raised what it should not."""
+    return f"its worker failed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"

@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise ExtraError.of("ray", "ray") from error
 
-from pcbin.engines import Engine
+from pcbin.engines import Engine, failed
 
 AHEAD = 4  # tasks for each processor of the cluster that are handed out before the first of them is awaited
 PATIENCE = 10.0  # seconds until the head of a cluster must have answered
@@ -108,7 +108,7 @@ def _results(item: Any, task: Any, lost: Callable[[Any, str], Any] | None) -> li
         if isinstance(raised, ImportError):
             cause = f"a node of the cluster lacks what pcbin needs ({raised})"
             raise ExtraError(cause, remedy="install the same pcbin on all of them") from error
-        cause = f"its worker failed ({type(raised).__name__}: {' '.join(str(raised).split())[:200]})"
+        cause = failed(raised)
     except ray.exceptions.RayError as error:
         why = "out of memory" if isinstance(error, ray.exceptions.OutOfMemoryError) else "killed, or its node went away"
         cause = f"its worker died {RETRIES + 1} times ({why})"

@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -116,26 +116,26 @@ def decompress(
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
     if points is not None:
         density.check(points)
+    apart = resume or engine != "local"
     only, shards = list(only), Shards(outdir.rstrip("/") if is_url(outdir) else os.path.abspath(outdir))
     with archive.open(path) as source:
         decoder = load_for(source, model, device=device)
         work, numbers = engines.engine(engine, jobs), select(source, only)
-        plan = DecodePlan(os.fspath(path), os.fspath(outdir), format, frame, points, overwrite, decoder)
         asked = {"format": format, "frame": frame, "points": points, "only": only, "model": decoder}
         run = Run.of([path], {**asked, "archive": files.stamp(path)})
-        if shards.begun(run, resume, overwrite) is not None:
-            plan = replace(plan, overwrite=True)  # what an interrupted part has written
-        if not plan.overwrite:
+        begun = shards.begun(run, resume, overwrite) is not None
+        anew = overwrite or begun or apart  # what an interrupted part, or a worker that died, has written
+        plan = DecodePlan(os.fspath(path), os.fspath(outdir), format, frame, points, anew, decoder)
+        if not (overwrite or begun):
             _refuse_existing(source, numbers, plan)
     _make(outdir)
     if resume:
         shards.begin(run)
-    apart = resume or engine != "local"
     step = PER_PART if apart else min(max(len(numbers) // (4 * jobs), BATCH), PER_ITEM)
     parts = (RecordShare(start // step, numbers[start : start + step]) for start in range(0, len(numbers), step))
     function = partial(decode_part, plan, shards) if resume else partial(decode_records, plan)
     count, skipped, lost, died = 0, [], Counter[str](), False
-    for written in work(function, parts, partial(_lost, plan)):
+    for written in work(function, parts, partial(_lost, plan) if apart else None):
         count += written.count
         skipped += written.skipped
         lost += written.lost

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from spread_work import big, die, fail, repeat, threads
+from spread_work import big, die, fail, raise_always, repeat, threads
 
 from pcbin.engines.local import AHEAD, spread
 from pcbin.errors import CloudError, PcbinError
@@ -62,3 +62,24 @@ def test_one_thread_per_process() -> None:
     before = os.environ.get("OPENBLAS_NUM_THREADS")
     assert set(spread(threads, range(4), 2)) == {"1"}
     assert os.environ.get("OPENBLAS_NUM_THREADS") == before
+
+
+def test_the_rest_outlives_a_worker() -> None:
+    """Also what it had been given beside the item that it died of."""
+
+    def lost(item: int, cause: str) -> str:
+        return f"{item}: {cause}"
+
+    died = "3: its worker died 2 times (killed, out of memory perhaps)"
+    assert list(spread(die, range(12), 2, lost)) == [0, 1, 2, died, *range(4, 12)]
+    assert list(spread(raise_always, range(6), 2, lost)) == [
+        0,
+        1,
+        2,
+        "3: its worker failed (MemoryError: no room)",
+        4,
+        5,
+    ]
+    with pytest.raises(CloudError, match="is bad"):
+        list(spread(fail, range(20), 2, lost))
+    assert not multiprocessing.active_children()

@@ -305,3 +305,20 @@ def test_names_that_mean_something_in_urls(tmp_path: Path, tiny_model: Path) -> 
     assert "meaning in URLs" in result.skipped[1].cause
     assert "too long" in result.skipped[3].cause
     assert [path.rpartition("/")[2] for path in fsspec.filesystem("memory").find(url)] == ["plain.ply"]
+
+
+def test_a_part_that_is_written_twice(
+    packed: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by an engine whose worker dies late, and which tries again."""
+
+    def twice(function: Any, parts: Any, lost: Any) -> Iterator[Any]:
+        for part in parts:
+            list(function(part))
+            yield from function(part)
+
+    monkeypatch.setattr("pcbin.engines.engine", lambda name, jobs: twice)
+    result = decompress(packed, tmp_path / "out", model=tiny_model, engine="ray")
+    assert (result.clouds, result.skipped) == (11, [])
+    with pytest.raises(OutputError, match="exists"):
+        decompress(packed, tmp_path / "out", model=tiny_model, engine="ray")

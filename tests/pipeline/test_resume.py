@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import spread_work
 
 from pcbin import archive, files
-from pcbin.errors import CloudError, OutputError, UsageError
+from pcbin.cli import report
+from pcbin.errors import CloudError, OutputError, PartialError, UsageError
+from pcbin.model import load
 from pcbin.pipeline import shards
 from pcbin.pipeline.compress import compress
 
@@ -123,3 +126,20 @@ def test_names_do_not_depend_on_what_is_asked_for_together(tmp_path: Path) -> No
                 free += some
         found.append(free)
     assert found[0] == found[1] == found[2] == [b"x", b"x~2", b"x~2~2", b"y", b"x~3", b"y~2"]
+
+
+def test_the_rest_outlives_a_worker_that_is_killed(scans: Path, tmp_path: Path, tiny_model: Path) -> None:
+    """As the kernel does it where memory runs out."""
+    files.write(scans / "part1" / "b.npy", np.full((10, 3), 5.0), overwrite=True)  # in shard 2
+    model = spread_work.Greedy(load(tiny_model).weights)
+    asked: dict[str, Any] = {"model": model, "effort": 0, "up": "z", "distortion": False, "jobs": 2}
+    summary = compress(scans, tmp_path / "out.pcb", resume=True, **asked)
+    assert summary.clouds == COUNT - 2
+    assert [Path(item.path).name for item in summary.skipped] == ["b.npy", "c.npy"]
+    assert "its worker died 2 times" in summary.skipped[0].cause
+    with pytest.raises(PartialError, match=r"out\.pcb is complete, but 2 inputs were skipped") as raised:
+        report.summed(summary)
+    assert raised.value.exit_code == 10
+    files.write(scans / "part1" / "b.npy", np.random.default_rng(4).random((500, 3)), overwrite=True)
+    assert compress(scans, tmp_path / "out.pcb", resume=True, **asked).clouds == COUNT
+    assert not (tmp_path / "out.pcb.shards").exists()
