@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pcbin import archive, density, engines, files
-from pcbin.archive import Archive
+from pcbin.archive import Archive, Record
 from pcbin.codec import BATCH, Codec
 from pcbin.collection import as_it_lies, load_for, select
 from pcbin.errors import OutputError, UsageError
@@ -167,12 +168,13 @@ def decode_records(plan: DecodePlan, part: RecordShare) -> Iterator[Written]:
     """Decode some records and write them as files, batch by batch."""
     numbers = part.records
     with archive.open(plan.archive) as source:
-        codec = Codec(plan.model)
+        codec, sizes = Codec(plan.model), plan.model.config.latent.code_sizes
         for start in range(0, len(numbers), BATCH):
             records = [source[i] for i in numbers[start : start + BATCH]]
-            clouds = codec.decode([record.whole for record in records])
-            skipped, lost = [], Counter[str]()
-            for record, cloud in zip(records, clouds, strict=True):
+            known = [record for record in records if len(_code(record)) in sizes]
+            skipped = [_unknown(plan.model, record) for record in records if len(_code(record)) not in sizes]
+            lost = Counter[str]()
+            for record, cloud in zip(known, codec.decode(list(map(_code, known))), strict=True):
                 name = record.name or _number(record.index)
                 points, exact = as_it_lies(record, cloud, plan.frame), record.stored_points is not None
                 beside = {name: values for name in files.ATTRIBUTES if (values := getattr(record, name)) is not None}
@@ -197,6 +199,18 @@ def decode_records(plan: DecodePlan, part: RecordShare) -> Iterator[Written]:
                         raise
                     skipped.append(Skipped(name, error.cause))
             yield Written(len(records) - len(skipped), skipped, lost)
+
+
+def _code(record: Record) -> NDArray[np.uint8]:
+    """What is decoded of a record; where its points are stored no more than needs be."""
+    return record.code if record.stored_points else record.whole
+
+
+def _unknown(model: Model, record: Record) -> Skipped:
+    """What there is to tell of a code that no model of this kind makes."""
+    made = ", ".join(map(str, model.config.latent.code_sizes))
+    cause = f"its code has {len(record.whole)} bytes, where model {model.name} makes {made}: it is damaged"
+    return Skipped(record.name or _number(record.index), cause)
 
 
 def _lost(plan: DecodePlan, part: RecordShare, cause: str) -> Written:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 import pcbin
 from pcbin import archive, files
 from pcbin.archive import Batch, Header
+from pcbin.codec import Codec
 from pcbin.errors import FormatError, ModelError, OutputError, RecordError, UsageError
 from pcbin.model import load
 from pcbin.pipeline import compress, decompress
+from pcbin.shapes import header_of
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ def test_names_places_and_sizes(packed: Path, tmp_path: Path, tiny_model: Path, 
             expected = pcbin.decode(record, model=tiny_model)
             assert record.frame is not None
             np.testing.assert_allclose(points, expected, atol=1e-5 * (1 + np.abs(expected).max()))
+
+
+def test_a_code_of_no_known_length_does_not_stop_the_others(tmp_path: Path, grouped_model: Path) -> None:
+    more, points = [b"", bytes(40), bytes(16), b"odd"], np.random.default_rng(0).random((9, 3))
+    with archive.create(tmp_path / "in.pcb", header_of(Codec(load(grouped_model)))) as writer:
+        stored = [None, None, None, points]
+        writer.write(Batch(np.zeros((4, 16), np.uint8), names=list("abcd"), more=more, stored=stored))
+    result = decompress(tmp_path / "in.pcb", tmp_path / "out", model=grouped_model, format="npy")
+    assert (result.clouds, _tree(tmp_path / "out")) == (3, ["a.npy", "c.npy", "d.npy"])
+    np.testing.assert_allclose(_read(tmp_path / "out" / "d.npy"), points)
+    (skipped,) = result.skipped
+    assert skipped.path == "b"
+    assert skipped.cause == "its code has 56 bytes, where model grouped makes 16, 32, 48, 64: it is damaged"
 
 
 @pytest.mark.parametrize("count", [256, 5000])
