@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeGuard
@@ -31,6 +32,11 @@ def filesystem(url: str) -> tuple[Any, str]:
     except ValueError as error:
         raise PcbinError(f"not a URL that fsspec knows ({error})", path=url) from error
     return fs, path
+
+
+def as_path(place: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """A URL of a file of this machine as its path, which has directories and links; any other place as it is."""
+    return filesystem(place)[1] if is_url(place) and place.startswith(("file://", "local://")) else place
 
 
 def said(error: Exception) -> str:

@@ -25,7 +25,7 @@ from pcbin.output import exists, sync
 from pcbin.pipeline.encode import Skipped
 from pcbin.pipeline.shards import Run, Shards
 from pcbin.pipeline.summary import Restored
-from pcbin.remote import is_url
+from pcbin.remote import as_path, is_url
 
 PER_ITEM = 4096  # records that go to a process together, at most
 PER_PART = 1024  # records that go to another machine together, or are not written again after a crash
@@ -117,6 +117,7 @@ def decompress(
         raise UsageError(f"{jobs} jobs", remedy="use at least 1")
     if points is not None:
         density.check(points)
+    outdir = as_path(outdir)
     apart = resume or engine != "local"
     only, shards = list(only), Shards(outdir.rstrip("/") if is_url(outdir) else os.path.abspath(outdir))
     with archive.open(path) as source:

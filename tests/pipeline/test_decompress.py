@@ -309,6 +309,19 @@ def test_to_a_url(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
         assert decompress(packed, url, model=tiny_model, overwrite=True).clouds == 11
 
 
+def test_to_a_url_of_this_machine(packed: Path, tmp_path: Path, tiny_model: Path) -> None:
+    """Links are looked at there, too."""
+    pytest.importorskip("fsspec")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / "b").symlink_to(tmp_path / "elsewhere")
+    result = decompress(packed, (tmp_path / "out").as_uri(), model=tiny_model, only=["a", "b/one"])
+    assert (result.clouds, [item.path for item in result.skipped]) == (1, ["b/one"])
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert decompress(packed, (tmp_path / "new").as_uri(), model=tiny_model).clouds == 11
+    assert (tmp_path / "new" / "b" / "one.ply").exists()
+
+
 def test_names_that_mean_something_in_urls(tmp_path: Path, tiny_model: Path) -> None:
     fsspec = pytest.importorskip("fsspec")
     names = ["plain", "../up", "ab::memory:", "ab?versionId=b", "x" * 240 + "/" + "y" * 240]
