@@ -21,12 +21,12 @@ from pcbin.cloud import resample
 from pcbin.codec import BATCH, Codec
 from pcbin.collection import Collection, load_for
 from pcbin.effort import DEFAULT_EFFORT
-from pcbin.errors import PcbinError, UsageError
+from pcbin.errors import FormatError, ModelError, PcbinError, UsageError
 from pcbin.model import Model, carry, load
 from pcbin.pipeline.encode import Encoded, Note, Skipped
 from pcbin.pipeline.shards import Run, ShardPlan, Shards, encode_shard, encoded, lost, told
 from pcbin.pipeline.summary import Distances, Distortion
-from pcbin.shapes import header_of
+from pcbin.shapes import Cloud, header_of
 
 PER_SHARD = 1024  # records that become a shard
 
@@ -168,7 +168,7 @@ def recode(
                     progress(done, records)
         if not tally.clouds:
             raise PcbinError(f"none of its records could be encoded ({tally.skipped[0].cause})", path=path)
-    if apart and not tally.skipped:
+    if apart and not tally.died:
         shards.clear()
     with archive.open(out) as written:
         size = written.size
@@ -182,7 +182,7 @@ def recode(
         bytes=size,
         moved=tally.moved.summary(),
         skipped=tally.skipped,
-        notes=[shards.kept()] if apart and tally.skipped else [],
+        notes=[shards.kept()] if tally.died else [],
         seconds=time.monotonic() - started,
     )
 
@@ -202,11 +202,28 @@ def encode_records(plan: RecodePlan, span: Span) -> Iterator[Encoded]:
         for piece in source.archive.rows(span.first, span.stop):
             for start in range(0, len(piece), BATCH):
                 rows = piece[start : start + BATCH]
-                clouds = source.named(range(at, at + len(rows))).clouds(source.codec)
-                units = np.stack([resample(cloud, codec.points, seed=plan.seed) for cloud in clouds])
-                rows = _with_codes(rows, codec.bytes, *codec.fitted(units))
-                yield told(rows, finished=len(rows))
-                at += len(rows)
+                clouds, skipped = _clouds(source, range(at, at + len(rows)))
+                at, finished = at + len(rows), len(rows)
+                rows = rows.pick(np.array(list(clouds), np.int64))
+                if clouds:
+                    units = np.stack([resample(cloud, codec.points, seed=plan.seed) for cloud in clouds.values()])
+                    rows = _with_codes(rows, codec.bytes, *codec.fitted(units))
+                yield told(rows, skipped=skipped, finished=finished)
+
+
+def _clouds(source: Collection, numbers: range) -> tuple[dict[int, Cloud], list[Skipped]]:
+    """What is kept of some records, by their place among these, and those of which it is damaged."""
+    try:
+        return dict(enumerate(source.named(numbers).clouds(source.codec))), []
+    except (FormatError, ModelError):
+        clouds: dict[int, Cloud] = {}
+        skipped = []
+        for place, number in enumerate(numbers):
+            try:
+                (clouds[place],) = source.named([number]).clouds(source.codec)
+            except (FormatError, ModelError) as error:
+                skipped.append(Skipped(source.name(number), str(error)))
+        return clouds, skipped
 
 
 def _with_codes(rows: Rows, first: int, codes: list[Codes], moved: NDArray[np.float32]) -> Rows:
@@ -235,9 +252,11 @@ class _Tally:
         self.clouds = self.stored = 0
         self.moved = Distances()
         self.skipped: list[Skipped] = []
+        self.died = False
 
     def add(self, writer: archive.Writer, batch: Encoded) -> None:
         self.skipped += batch.skipped
+        self.died |= batch.died
         rows = batch.rows
         if not len(rows):
             return

@@ -141,3 +141,18 @@ def test_none_that_could_be_encoded(
     with pytest.raises(PcbinError, match=r"none of its records could be encoded \(it died\)"):
         recode(packed, tmp_path / "new.pcb", model=other_model, before=tiny_model, resume=True)
     assert not (tmp_path / "new.pcb").exists()
+
+
+def test_a_record_that_is_damaged(packed: Path, tmp_path: Path, tiny_model: Path, other_model: Path) -> None:
+    """Its code goes on for longer than its model's do."""
+    with archive.open(packed) as source, archive.create(tmp_path / "bad.pcb", source.header) as writer:
+        for batch in source.batches():
+            more = [b"too long" if name == "y" else b"" for name in batch.names]
+            writer.write(batch.replace(more=more))
+    for resume in (False, True):
+        out = tmp_path / f"{resume}.pcb"
+        result = recode(tmp_path / "bad.pcb", out, model=other_model, before=tiny_model, effort=0, resume=resume)
+        assert (result.clouds, [item.path for item in result.skipped], result.notes) == (11, ["y"], [])
+        assert "y" not in archive.open(out).names
+        assert not (tmp_path / f"{resume}.pcb.shards").exists()
+    assert (tmp_path / "True.pcb").read_bytes() == (tmp_path / "False.pcb").read_bytes()
