@@ -87,8 +87,8 @@ def evaluate(
     """Reconstruct a random half of each cloud and compare it with that half; the other half gives the floor.
 
     `sources` are whole, or come in blocks of BATCH (`pools.blocks`). They are measured by an `engine`, as for
-    `pcbin.compress`, with the same result, and taken as its workers get free. Clouds that went with a worker that died
-    are given to `tell`: their names, and why.
+    `pcbin.compress`, with the same result but for rounding, and taken as its workers get free. Clouds that went with a
+    worker that died are given to `tell`: their names, and why.
 
     Returns {way: {"all" or source or "source/label": {measure: mean, ..., "n": count}}} with "floor" among the
     ways; `emd`, measured on that many clouds of each source, stands in the rows of the sources alone. CD in mean

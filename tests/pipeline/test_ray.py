@@ -142,7 +142,12 @@ def test_every_work_in_s3(
     monkeypatch.setattr(evaluate, "BATCH", 4)
     here = evaluate.evaluate(load(tiny_model), pools.blocks([scans], 4), effort=0, emd=1)
     there = pools.blocks([f"{bucket}/in"], 4)
-    assert evaluate.evaluate(load(tiny_model), there, effort=0, emd=1, engine="ray") == here
+    found = evaluate.evaluate(load(tiny_model), there, effort=0, emd=1, engine="ray")
+    assert found.keys() == here.keys()
+    for way, groups in here.items():
+        assert found[way].keys() == groups.keys()
+        for key, row in groups.items():
+            assert found[way][key] == pytest.approx(row, rel=1e-6)  # one process may round unlike another
 
 
 def test_a_shard_whose_worker_is_killed(cluster: Any, scans: Path, tmp_path: Path, tiny_model: Path) -> None:
