@@ -158,7 +158,7 @@ def test_eval_measures_codes_of_any_length(run, scans, grouped_model, make_model
     arguments = ("eval", grouped_model, scans, "--split", "all", "--first", 3, "--emd", 0, "--effort", 0, "--json")
     for bits in (128, 512):
         found = json.loads(run(*arguments, "--bits", bits).stdout)
-        away = Codec(model, 0, bits).measure(clouds)[1].mean()
+        away = Codec(model, 0, bits).fitted(clouds)[1].mean()
         assert found["codes"]["all"]["cd"] == pytest.approx(away, rel=1e-4)
         away = chamfer(clouds, model.decode(model.latents(clouds)[:, :bits])).mean()
         assert found["latents"]["all"]["cd"] == pytest.approx(away, rel=1e-4)
