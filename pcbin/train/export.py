@@ -74,7 +74,8 @@ def _described(
 
 def restore(source: str | os.PathLike[str], seed: int = 0, groups: int = 1) -> tuple[Autoencoder, ModelConfig]:
     """The networks of an exported model (a shipped name or a file), ready to be trained on; a beta model of fewer
-    groups of latents is given `groups`, and codes as before with those that it had.
+    groups of latents is given `groups`, and codes as before with those that it had (but where the decoder's first layer
+    comes to be as wide as all latents together, and so adds its inputs: it then has that to learn).
 
     Raises ModelError where the file is no whole model.
     """
