@@ -43,6 +43,8 @@ def collection(tmp_path: Path) -> Path:
 def s3() -> Iterator[str]:
     """The URL of a server of S3, which the environment leads to."""
     moto = pytest.importorskip("moto.server")
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()  # which would lead to another module's server, gone since
     served = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     served.start()
     host, port = served.get_host_and_port()
