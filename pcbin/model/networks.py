@@ -99,12 +99,17 @@ class MlpDecoder(MLP):
         self.inputs = inputs
 
     def forward(self, latents: Tensor, thinning: int = 1, part: int = 0) -> Tensor:
+        weight, bias = self.thinned(thinning, part)
+        return nn.functional.linear(self.hidden(latents), weight, bias).view(len(latents), -1, 3)
+
+    def thinned(self, thinning: int, part: int) -> tuple[Tensor, Tensor]:
+        """The head's weight and bias, of every `thinning`-th point from the `part`-th on."""
         weight: Tensor = self.head.weight
         bias: Tensor = self.head.bias
-        if thinning > 1:
-            weight = weight.view(-1, 3, self.head.in_features)[part::thinning].flatten(0, 1)
-            bias = bias.view(-1, 3)[part::thinning].flatten()
-        return nn.functional.linear(self.hidden(latents), weight, bias).view(len(latents), -1, 3)
+        if thinning == 1:
+            return weight, bias
+        weight = weight.view(-1, 3, self.head.in_features)[part::thinning].flatten(0, 1)
+        return weight, bias.view(-1, 3)[part::thinning].flatten()
 
     def hidden(self, latents: Tensor) -> Tensor:
         """What the head draws from; latents that are left out at the end are 0."""

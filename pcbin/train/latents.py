@@ -41,6 +41,10 @@ class Rounding:
     lengths: Tensor
     found: Tensor | None = None
 
+    def kept(self, total: int) -> Tensor:
+        """Which of so many latents are decoded of every row, (B, total) bool."""
+        return torch.arange(total, device=self.lengths.device) < self.lengths[:, None]
+
 
 class Latent(nn.Module):
     """What every latent answers."""
@@ -195,7 +199,7 @@ class BinaryBeta(Latent):
         if rounding is None:
             alpha, beta = alpha[:, : self.size], beta[:, : self.size]
             return Terms(reconstruct(beta_sample(alpha, beta)), beta_kl(alpha, beta).sum(-1))
-        kept = torch.arange(self.total, device=raw.device) < rounding.lengths[:, None]
+        kept = rounding.kept(self.total)
         kl = torch.where(kept, beta_kl(alpha, beta), 0.0).sum(-1)
         mean = alpha / (alpha + beta)
         rounded = self.all_bits(raw)

@@ -143,8 +143,7 @@ def _naming(model: Autoencoder, raw: Tensor, rounding: Rounding | None) -> Tenso
         searched = len(rounding.found)
         named = model.latent.means(raw[:searched]).clamp(1e-4, 1 - 1e-4)
         each = binary_cross_entropy(named, rounding.found, reduction="none")
-        kept = torch.arange(each.shape[1], device=each.device) < rounding.lengths[:searched, None]
-        cost[:searched] = torch.where(kept, each, 0.0).sum(1)
+        cost[:searched] = torch.where(rounding.kept(each.shape[1])[:searched], each, 0.0).sum(1)
     return cost
 
 

@@ -27,10 +27,8 @@ def search(model: Autoencoder, clouds: Tensor, start: Tensor, steps: int, held: 
     stride = max(1, clouds.shape[1] // (FINE if held else POINTS))
     first, second = torch.randint(stride, (2,)).tolist()
     few = clouds[:, first::stride].contiguous()
-    head = model.decoder.head
     with torch.no_grad():
-        weight = head.weight.view(-1, 3, head.in_features)[second::stride].flatten(0, 1)
-        bias = head.bias.view(-1, 3)[second::stride].flatten()
+        weight, bias = model.decoder.thinned(stride, second)
     latents = start.detach().clone()
     latents[:, held:].clamp_(0.05, 0.95)
     adam = torch.optim.Adam([latents], betas=(0.9, 0.99))
