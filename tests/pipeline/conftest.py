@@ -1,7 +1,9 @@
 """A small collection of every kind of file, and of trouble."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +39,27 @@ def collection(tmp_path: Path) -> Path:
     np.save(root / "transposed.npy", np.zeros((3, 50)))
     (root / "notes.md").write_text("not a cloud")
     return root
+
+
+@pytest.fixture
+def stop_at_3(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str], list[int]]:
+    """Interrupt once, before part 3, what a function of a verb's module does for each part; given both, the numbers of
+    the parts that it goes on to do."""
+
+    def watch(verb: Any, name: str) -> list[int]:
+        module: Any = sys.modules[verb.__module__]
+        work, done = getattr(module, name), []
+
+        def watched(plan: Any, part: Any) -> Iterator[Any]:
+            if part.number == 3 and len(done) == 3:
+                raise KeyboardInterrupt
+            done.append(part.number)
+            yield from work(plan, part)
+
+        monkeypatch.setattr(module, name, watched)
+        return done
+
+    return watch
 
 
 @pytest.fixture(scope="module")

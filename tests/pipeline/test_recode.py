@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +79,9 @@ def test_whoever_does_it(
 
 
 def test_it_is_gone_on_with(
-    packed: Path, tmp_path: Path, tiny_model: Path, other_model: Path, monkeypatch: pytest.MonkeyPatch
+    packed: Path, tmp_path: Path, tiny_model: Path, other_model: Path, stop_at_3: Callable[[Any, str], list[int]]
 ) -> None:
-    module: Any = sys.modules[recode.__module__]
-    encode_records, done = module.encode_records, []
-
-    def stop_at_3(plan: Any, span: Any) -> Iterator[Any]:
-        if span.number == 3 and len(done) == 3:
-            raise KeyboardInterrupt
-        done.append(span.number)
-        yield from encode_records(plan, span)
-
-    monkeypatch.setattr(module, "encode_records", stop_at_3)
+    done = stop_at_3(recode, "encode_records")
     asked: dict[str, Any] = {"model": other_model, "before": tiny_model, "effort": 0}
     with pytest.raises(KeyboardInterrupt):
         recode(packed, tmp_path / "new.pcb", resume=True, **asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +59,13 @@ def test_shards_make_the_same_archive(scans: Path, tmp_path: Path, tiny_model: P
 
 
 def test_what_is_done_is_not_done_again(
-    scans: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    scans: Path,
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at_3: Callable[[Any, str], list[int]],
 ) -> None:
-    done: list[int] = []
-    module: Any = sys.modules[compress.__module__]
-    encode_files = module.encode_files
-
-    def stop_at_3(plan: Any, share: Any) -> Iterator[Any]:
-        if share.number == 3 and len(done) == 3:
-            raise KeyboardInterrupt
-        done.append(share.number)
-        yield from encode_files(plan, share)
-
-    monkeypatch.setattr(module, "encode_files", stop_at_3)
+    done = stop_at_3(compress, "encode_files")
     with pytest.raises(KeyboardInterrupt):
         compress(parts(scans), tmp_path / "out.pcb", resume=True, **options(tiny_model))
     assert not (tmp_path / "out.pcb").exists()
